@@ -199,7 +199,7 @@ impl JsonSchema for MatrixSource {
         let scalar = generator.subschema_for::<Scalar>();
         json_schema!({ "oneOf": [
             { "type": "string", "description": "A CSV file, relative to the plan; its first line names the columns." },
-            { "type": "array", "minItems": 1, "maxItems": crate::load::MOST_ROWS,
+            { "type": "array", "minItems": 1, "maxItems": crate::load::MAX_ROWS,
               "items": { "type": "object", "minProperties": 1, "additionalProperties": scalar } }
         ] })
     }

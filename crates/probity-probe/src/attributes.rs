@@ -11,7 +11,7 @@ use crate::look::barrier_of;
 /// The facts that are looked up here.
 pub const FACTS: [&str; 5] = ["acl", "capabilities", "immutable", "append_only", "security_label"];
 /// The longest extended attribute that Linux allows (xattr(7)), in bytes.
-const LONGEST: usize = 64 << 10;
+const MAX_LENGTH: usize = 64 << 10;
 
 /// One of [`FACTS`], of the file that the descriptor holds and to which the path leads.
 ///
@@ -29,7 +29,7 @@ pub fn see(fact: &str, descriptor: impl AsFd, place: &str) -> Result<Value, Bloc
 
 /// The extended attribute of this name; `None` if the file has none, or its file system none of that sort.
 fn attribute(place: &str, name: &str) -> Result<Option<Vec<u8>>, Blocked> {
-    let mut bytes = vec![0; LONGEST];
+    let mut bytes = vec![0; MAX_LENGTH];
     match rustix::fs::getxattr(place, name, bytes.as_mut_slice()) {
         Ok(length) => {
             bytes.truncate(length);

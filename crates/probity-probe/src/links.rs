@@ -25,7 +25,7 @@ const IFLA_OPERSTATE: u16 = 16;
 /// The header of a message: `struct nlmsghdr`.
 const HEADER_BYTES: usize = 16;
 /// An answer about one interface is shorter.
-const LONGEST_ANSWER: usize = 64 << 10;
+const MAX_ANSWER: usize = 64 << 10;
 
 /// An interface.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub fn see(name: &str) -> Result<Link, Blocked> {
     sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(Duration::from_secs(10)))
         .map_err(failed)?;
     rustix::net::send(&socket, &request(index), SendFlags::empty()).map_err(failed)?;
-    let mut buffer = vec![0_u8; LONGEST_ANSWER];
+    let mut buffer = vec![0_u8; MAX_ANSWER];
     let (_, length) = rustix::net::recv(&socket, buffer.as_mut_slice(), RecvFlags::TRUNC).map_err(failed)?;
     match answer(name, buffer.get(..length).unwrap_or_default()) {
         Ok(found) => found.map_err(failed),

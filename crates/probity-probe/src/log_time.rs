@@ -12,7 +12,7 @@ use jiff::{Timestamp, ToSpan};
 use memchr::memrchr;
 use probity_plan::{Barrier, Blocked};
 
-use forms::{MONTHS, MOST_WORDS, NEAR, has_two_brackets, may_be_times, near, patterns};
+use forms::{MAX_WORDS, MONTHS, NEAR, has_two_brackets, may_be_times, near, patterns};
 use json::{Fields, since_1970};
 use zone::{Behind, behind, fixed, may_name_zone, named, of_the_machine, unknown_zone};
 
@@ -297,8 +297,7 @@ impl Memo {
             }
             let near = line.get(..NEAR).unwrap_or(line);
             let at = near.iter().position(|byte| *byte == b'[')?;
-            (near[..at].iter().filter(|byte| **byte == b' ').count() <= MOST_WORDS)
-                .then(|| &line[at + 1..])?
+            (near[..at].iter().filter(|byte| **byte == b' ').count() <= MAX_WORDS).then(|| &line[at + 1..])?
         } else {
             line
         };

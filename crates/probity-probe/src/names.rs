@@ -13,7 +13,7 @@ use crate::look::{Context, Seen, Underway, barrier_of};
 use crate::{program, tables};
 
 /// The longest file of accounts that is read, in bytes.
-const LONGEST: u64 = 64 << 20;
+const MAX_LENGTH: u64 = 64 << 20;
 /// The number that the kernel shows for those that have none, unless it was told another.
 const OVERFLOW: u32 = 65534;
 const SERVICES: &str = "/etc/nsswitch.conf";
@@ -543,7 +543,7 @@ fn lines<T: Entry>() -> Lines<T> {
 
 /// A file of the machine's settings as text; what is not UTF-8 is replaced. Empty where there is none.
 fn read_text(path: &str) -> Result<String, Blocked> {
-    match crate::whole::read(path, LONGEST) {
+    match crate::whole::read(path, MAX_LENGTH) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(barrier_of(&format!("open {path}"), &error)),

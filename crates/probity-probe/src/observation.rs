@@ -13,13 +13,13 @@ use crate::observe::Sighting;
 use crate::secrets::Secrets;
 
 /// The longest text or list, as JSON, that is kept as a fact.
-pub const LONGEST_FACT: usize = 64 << 10;
+pub const MAX_FACT: usize = 64 << 10;
 /// What is kept of a longer text without `keep: all`.
 const EXCERPT: usize = 4 << 10;
 /// So many bytes are masked in no time worth speaking of, also of text that is made to be slow.
 const MAX_MASKED_HERE: usize = 4 << 10;
 /// A silence counts as such if the observer itself was kept for no more than this part of the time-out.
-const MOST_KEPT: u32 = 10;
+const MAX_KEPT: u32 = 10;
 
 /// A planned look.
 #[derive(Clone, Copy)]
@@ -152,7 +152,7 @@ impl Kept<'_> {
     fn doubt_denials(&self, observation: &mut Observation, times: &Times) {
         let timeout = self.place.probe.schedule.timeout.0;
         let kept = times.delay.unwrap_or(times.paused);
-        if times.elapsed < timeout || kept <= timeout / MOST_KEPT {
+        if times.elapsed < timeout || kept <= timeout / MAX_KEPT {
             return;
         }
         for spec in self.place.probe.spec().facts {
@@ -170,7 +170,7 @@ impl Kept<'_> {
 /// excerpt. A claim that reads such a fact stays undetermined rather than being decided on a part.
 fn record(mut observation: Observation, spec: &KindSpec, keep_all: bool, secrets: &Secrets) -> Taken {
     let too_large = |length: usize| {
-        Blocked::new(Barrier::TooLarge, format!("{length} bytes; a fact holds at most {LONGEST_FACT}"))
+        Blocked::new(Barrier::TooLarge, format!("{length} bytes; a fact holds at most {MAX_FACT}"))
     };
     let mut artifacts = Vec::new();
     if !keep_all {
@@ -211,7 +211,7 @@ fn excess(value: &Value) -> Option<usize> {
         Value::List(_) | Value::Map(_) => serde_json::to_vec(value).map_or(0, |bytes| bytes.len()),
         _ => 0,
     };
-    Some(length).filter(|length| *length > LONGEST_FACT)
+    Some(length).filter(|length| *length > MAX_FACT)
 }
 
 /// About how many bytes of text it has.

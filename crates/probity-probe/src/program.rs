@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::look::{Context, barrier_of};
 
 /// No output longer than this is read; the rest is counted and dropped.
-pub const LONGEST_OUTPUT: usize = 16 << 20;
+pub const MAX_OUTPUT: usize = 16 << 20;
 
 /// How long to wait for the output of children that outlive the program.
 const LINGER: Duration = Duration::from_millis(200);
@@ -41,7 +41,7 @@ pub struct Program<'a> {
 pub struct Ended {
     /// How it ended; absent if it had to be ended at the deadline.
     pub status: Option<ExitStatus>,
-    /// Its standard output, as far as [`LONGEST_OUTPUT`].
+    /// Its standard output, as far as [`MAX_OUTPUT`].
     pub stdout: Output,
     /// Its standard error.
     pub stderr: Output,
@@ -50,7 +50,7 @@ pub struct Ended {
 /// What was read from one pipe.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// The bytes, as far as [`LONGEST_OUTPUT`].
+    /// The bytes, as far as [`MAX_OUTPUT`].
     pub bytes: Vec<u8>,
     /// How many there were.
     pub total: u64,
@@ -192,7 +192,7 @@ pub async fn ask(
     })?;
     let status = ended.status.ok_or_else(|| context.timed_out())?;
     if ended.stdout.total > ended.stdout.bytes.len() as u64 {
-        let why = format!("{name} printed {} bytes; at most {LONGEST_OUTPUT} are read", ended.stdout.total);
+        let why = format!("{name} printed {} bytes; at most {MAX_OUTPUT} are read", ended.stdout.total);
         return Err(Blocked::new(Barrier::TooLarge, why));
     }
     if ended.stdout.open {
@@ -213,7 +213,7 @@ async fn read(pipe: Option<impl tokio::io::AsyncRead + Unpin>, into: &mut Output
             break;
         }
         into.total += n as u64;
-        let room = LONGEST_OUTPUT.saturating_sub(into.bytes.len()).min(n);
+        let room = MAX_OUTPUT.saturating_sub(into.bytes.len()).min(n);
         into.bytes.extend_from_slice(buffer.get(..room).unwrap_or_default());
     }
     into.open = false;

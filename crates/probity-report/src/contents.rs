@@ -120,7 +120,7 @@ impl CheckOutcome {
 }
 
 /// How many entries a report shows in its appendix at most.
-pub const MOST_TELLING: usize = 200;
+pub const MAX_TELLING: usize = 200;
 
 /// The numbers of the entries whose observations a report wants in [`Contents::telling`]: those that decided against
 /// a claim or were blocked, at most 200, ascending. What does not hold comes first when there are more.
@@ -130,7 +130,7 @@ pub fn wanted_entries(judgement: &Judgement) -> BTreeSet<u64> {
     for outcome in [Fails, Undetermined, Holds, NotApplicable] {
         for finding in judgement.findings.iter().filter(|finding| finding.outcome == outcome) {
             for entry in &finding.telling {
-                if wanted.len() < MOST_TELLING {
+                if wanted.len() < MAX_TELLING {
                     wanted.insert(*entry);
                 }
             }

@@ -11,7 +11,7 @@ use probity_verdict::condition::{Budget, Check, ClaimConditions, Conditions, Lim
 const GROUPS: usize = 240;
 
 /// How many plots, and how many strips, are gathered at most: the first of the plan.
-pub const MOST_SERIES: usize = 40;
+pub const MAX_SERIES: usize = 40;
 
 /// Something to draw.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,12 +136,12 @@ struct Single<'p> {
 
 impl<'p> SeriesCollector<'p> {
     /// For each claim over a measured quantity, and for each probe with more than one look, one series; at most
-    /// [`MOST_SERIES`] of each kind.
+    /// [`MAX_SERIES`] of each kind.
     pub fn new(plan: &'p Plan, conditions: &'p Conditions) -> Self {
         let plots = plan.claims.iter().enumerate();
-        let plots = plots.filter_map(|(at, claim)| plot(plan, claim, conditions.claim(at))).take(MOST_SERIES);
+        let plots = plots.filter_map(|(at, claim)| plot(plan, claim, conditions.claim(at))).take(MAX_SERIES);
         let plots = plots.map(|plot| (plot, Thinned::new()));
-        let strips = plan.probes.iter().filter(|probe| probe.planned() > 1).take(MOST_SERIES).map(|probe| {
+        let strips = plan.probes.iter().filter(|probe| probe.planned() > 1).take(MAX_SERIES).map(|probe| {
             let planned = u64::from(probe.planned()) * probe.cells.len() as u64;
             let claims = plan.claims.iter().enumerate();
             let singles: Vec<Single<'p>> =

@@ -11,7 +11,7 @@ use crate::judgement::{Bounds, Counts, Outcome};
 use beta::{beta, beta_inverse, ln_gamma};
 
 /// Searches for a number of trials end here.
-pub const MOST_TRIALS: u64 = 10_000_000;
+pub const MAX_TRIALS: u64 = 10_000_000;
 
 /// The chance with which the size named in a finding settles it.
 const POWER: f64 = 0.8;
@@ -70,7 +70,7 @@ pub fn least_if_all_succeed(share: Share, alpha: f64) -> u64 {
     let estimate = (alpha.ln() / objective.ln()).ceil().max(1.0);
     let mut trials = whole(estimate).saturating_sub(2).max(1);
     // The logarithms may be off by a rounding; what is printed decides.
-    while trials < MOST_TRIALS && round_down(lower(trials, trials, alpha)) < share.0 {
+    while trials < MAX_TRIALS && round_down(lower(trials, trials, alpha)) < share.0 {
         trials += 1;
     }
     trials
@@ -89,7 +89,7 @@ pub fn chance_settled(trials: u64, share: Share, alpha: f64, rate: f64) -> f64 {
 }
 
 /// A number of trials that settles the claim in 8 of 10 runs if the true rate is `rate`; the least such number up to
-/// 1,000, near the least beyond. `None` if there is none up to [`MOST_TRIALS`].
+/// 1,000, near the least beyond. `None` if there is none up to [`MAX_TRIALS`].
 pub fn likely_to_settle(share: Share, alpha: f64, rate: f64) -> Option<u64> {
     let settles = |trials| chance_settled(trials, share, alpha, rate) >= POWER;
     if let Some(trials) = (1..=1000).find(|trials| settles(*trials)) {
@@ -97,11 +97,11 @@ pub fn likely_to_settle(share: Share, alpha: f64, rate: f64) -> Option<u64> {
     }
     let (mut too_few, mut enough) = (1000, 2000);
     while !settles(enough) {
-        if enough >= MOST_TRIALS {
+        if enough >= MAX_TRIALS {
             return None;
         }
         too_few = enough;
-        enough = (enough * 2).min(MOST_TRIALS);
+        enough = (enough * 2).min(MAX_TRIALS);
     }
     while enough - too_few > enough / 1000 {
         let middle = u64::midpoint(too_few, enough);

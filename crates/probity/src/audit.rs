@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::{report, terminal};
 
 /// A report is text for people; nobody reads more.
-const LARGEST: u64 = 64 << 20;
+const MAX_SIZE: u64 = 64 << 20;
 
 /// `audit`.
 pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure> {
@@ -33,7 +33,7 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
             let refused =
                 |error: &dyn std::fmt::Display| Failure::wrong(format!("{}: {error}", path.display()));
             let text =
-                probity_evidence::read_to_string_capped(path, LARGEST).map_err(|error| refused(&error))?;
+                probity_evidence::read_to_string_capped(path, MAX_SIZE).map_err(|error| refused(&error))?;
             Some(Baseline::read(&text).map_err(|error| refused(&error))?)
         }
     };
@@ -101,11 +101,11 @@ fn texts(paths: &[PathBuf]) -> Result<Texts, Failure> {
         if path.as_os_str() == "-" {
             let mut text = String::new();
             std::io::stdin()
-                .take(LARGEST + 1)
+                .take(MAX_SIZE + 1)
                 .read_to_string(&mut text)
                 .map_err(|error| Failure::wrong(refused(path, &error)))?;
-            if text.len() as u64 > LARGEST {
-                return Err(Failure::wrong(format!("-: it is longer than {LARGEST} bytes")));
+            if text.len() as u64 > MAX_SIZE {
+                return Err(Failure::wrong(format!("-: it is longer than {MAX_SIZE} bytes")));
             }
             out.texts.push(("-".to_owned(), text));
             continue;
@@ -116,7 +116,7 @@ fn texts(paths: &[PathBuf]) -> Result<Texts, Failure> {
             return Err(Failure::wrong(format!("{}: no Markdown file below this folder", path.display())));
         }
         for file in files {
-            match probity_evidence::read_to_string_capped(&file, LARGEST) {
+            match probity_evidence::read_to_string_capped(&file, MAX_SIZE) {
                 Ok(text) => out.texts.push((file.to_string_lossy().into_owned(), text)),
                 Err(error) => out.unread.push(refused(&file, &error)),
             }

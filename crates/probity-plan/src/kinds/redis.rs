@@ -73,7 +73,7 @@ enum Arguments {
 }
 
 /// The most elements that a range may ask for.
-const LONGEST_RANGE: i64 = 1000;
+const MAX_RANGE: i64 = 1000;
 
 /// A command that reads, with its arguments.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -108,10 +108,10 @@ impl Reading {
                     (3, Some(first), Some(last)) if (first < 0) == (last < 0) => last.checked_sub(first),
                     _ => None,
                 };
-                if span.is_none_or(|span| span >= LONGEST_RANGE) {
+                if span.is_none_or(|span| span >= MAX_RANGE) {
                     return Err(format!(
                         "`{name}` takes a key and two indexes counted from the same end that span at most \
-                         {LONGEST_RANGE} elements, such as [{name}, jobs, 0, 9] or [{name}, jobs, -10, -1]"
+                         {MAX_RANGE} elements, such as [{name}, jobs, 0, 9] or [{name}, jobs, -10, -1]"
                     ));
                 }
             }

@@ -13,7 +13,7 @@ use crate::yaml::{Key, Node};
 /// How deep plans may include plans.
 const DEEPEST: usize = 8;
 /// How many includes a plan may have, those of included plans among them.
-const MOST: usize = 100;
+const MAX_COUNT: usize = 100;
 
 impl Loader<'_> {
     pub(super) fn includes(&mut self, part: &mut Part, section: Option<&Node>) {
@@ -49,8 +49,8 @@ impl Loader<'_> {
             return None;
         }
         self.included += 1;
-        if self.included > MOST {
-            self.errors.push(Flaw::Include, at, format!("more than {MOST} includes in all"));
+        if self.included > MAX_COUNT {
+            self.errors.push(Flaw::Include, at, format!("more than {MAX_COUNT} includes in all"));
             return None;
         }
         let given = self.handed_over(&filled);

@@ -15,9 +15,9 @@ use crate::value::Value;
 use crate::yaml::{Kind, Node, typed};
 
 /// The most rows of a matrix.
-pub(crate) const MOST_ROWS: usize = 10_000;
+pub(crate) const MAX_ROWS: usize = 10_000;
 /// The most bytes of a CSV file.
-const MOST_BYTES: usize = 16 << 20;
+const MAX_BYTES: usize = 16 << 20;
 
 /// The rows, and what each column stands for in each.
 pub(super) struct Rows {
@@ -96,7 +96,7 @@ impl Loader<'_> {
     fn table(&mut self, part: &Part, path: &str, node: &Node, spec: &KindSpec, of: &str) -> Option<Rows> {
         let path = self.below(part, path, &node.at)?;
         let file: Arc<str> = Arc::from(path.as_str());
-        let bytes = self.read(&path, &path, MOST_BYTES, &node.at)?.to_vec();
+        let bytes = self.read(&path, &path, MAX_BYTES, &node.at)?.to_vec();
         self.texts.insert(Arc::clone(&file), String::from_utf8_lossy(&bytes).into_owned());
         let line = |line: u64| Position {
             file: Arc::clone(&file),
@@ -143,11 +143,11 @@ impl Loader<'_> {
                 );
                 continue;
             }
-            if rows.len() == MOST_ROWS {
+            if rows.len() == MAX_ROWS {
                 self.errors.push(
                     Flaw::Matrix,
                     &at,
-                    format!("in the matrix of {of}: more than {MOST_ROWS} rows"),
+                    format!("in the matrix of {of}: more than {MAX_ROWS} rows"),
                 );
                 return None;
             }
@@ -182,11 +182,11 @@ impl Loader<'_> {
                 format!("in {of}: the matrix is empty; nothing would be looked at"),
             );
         }
-        if let Some(item) = items.get(MOST_ROWS) {
+        if let Some(item) = items.get(MAX_ROWS) {
             self.errors.push(
                 Flaw::Matrix,
                 &item.at,
-                format!("in the matrix of {of}: more than {MOST_ROWS} rows"),
+                format!("in the matrix of {of}: more than {MAX_ROWS} rows"),
             );
             return None;
         }

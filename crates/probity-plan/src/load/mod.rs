@@ -25,7 +25,7 @@ use crate::file_names::Names;
 use crate::model::{Claim, Condition, Plan, Probe};
 use crate::yaml::{self, De, Node};
 
-pub(crate) use matrix::MOST_ROWS;
+pub(crate) use matrix::MAX_ROWS;
 pub(crate) use names::RESERVED;
 pub(crate) use probe::parameters;
 
@@ -241,7 +241,7 @@ impl<'s> Loader<'s> {
 
     /// Reads and parses a document; a failure to read it is an error at `at`.
     fn document(&mut self, file: &Arc<str>, kept_as: &str, at: &Position) -> Option<Node> {
-        let bytes = self.read(file, kept_as, yaml::MOST_BYTES, at)?;
+        let bytes = self.read(file, kept_as, yaml::MAX_BYTES, at)?;
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.to_owned(),
             Err(error) => {

@@ -16,7 +16,7 @@ use crate::units::Span;
 use crate::yaml::{De, Key, Kind, Node, fields_of};
 
 /// The most looks that a plan may ask for: slots times cells, over all probes.
-const MOST_LOOKS: u64 = 1_000_000;
+const MAX_LOOKS: u64 = 1_000_000;
 /// The time-out of one look, in seconds.
 const TIMEOUT_S: u64 = 10;
 
@@ -116,10 +116,10 @@ impl Loader<'_> {
         let trials = u64::from(trial.map_or(1, |trial| trial.group.repeat));
         let looks = trials.saturating_mul(u64::from(schedule.slots())).saturating_mul(cells.len() as u64);
         self.looks = looks_before.saturating_add(looks);
-        if self.looks > MOST_LOOKS && looks_before <= MOST_LOOKS {
+        if self.looks > MAX_LOOKS && looks_before <= MAX_LOOKS {
             let each = if trial.is_some() { ", in each trial" } else { "" };
             self.errors.push(Flaw::Probe, &key.at,
-                format!("in {of}: with this probe the plan asks for more than {MOST_LOOKS} looks (slots times rows{each})"),
+                format!("in {of}: with this probe the plan asks for more than {MAX_LOOKS} looks (slots times rows{each})"),
             );
         }
         Some(Probe {

@@ -12,7 +12,7 @@ use crate::source::TrialSource;
 use crate::yaml::{Key, Kind, Node};
 
 /// The most trials that run side by side.
-const MOST_AT_ONCE: u32 = 64;
+const MAX_AT_ONCE: u32 = 64;
 
 /// Where a probe stands that is part of trials.
 pub(super) struct InTrial {
@@ -78,8 +78,8 @@ impl Loader<'_> {
                 let at_once = at_once.unwrap_or(1);
                 if repeat == 0 {
                     wrong.push((at("repeat"), "`repeat` is at least 1".to_owned()));
-                } else if at_once == 0 || at_once > repeat || at_once > MOST_AT_ONCE {
-                    let most = repeat.min(MOST_AT_ONCE);
+                } else if at_once == 0 || at_once > repeat || at_once > MAX_AT_ONCE {
+                    let most = repeat.min(MAX_AT_ONCE);
                     wrong.push((
                         at("at_once"),
                         format!("`at_once` is from 1 to {most} of the {repeat} trials"),

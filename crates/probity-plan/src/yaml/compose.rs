@@ -14,11 +14,11 @@ use super::{Key, Kind, Node, shortened};
 use crate::error::{Errors, Flaw};
 
 /// The greatest size of a document, in bytes.
-pub(crate) const MOST_BYTES: usize = 4 << 20;
+pub(crate) const MAX_BYTES: usize = 4 << 20;
 /// The deepest nesting, aliases included.
 const DEEPEST: usize = 64;
 /// The most nodes that aliases may add.
-const MOST_COPIED: usize = 200_000;
+const MAX_COPIED: usize = 200_000;
 
 /// Reads one document. Errors go to `errors`; `None` if there is no tree at all.
 pub(crate) fn parse(file: &Arc<str>, source: &str, errors: &mut Errors) -> Option<Node> {
@@ -159,8 +159,8 @@ impl<'s> Composer<'s, '_> {
             return self.stop(at, "this alias stands inside what it names");
         };
         self.copied = self.copied.saturating_add(built.size);
-        if self.copied > MOST_COPIED {
-            return self.stop(at, format!("aliases copy more than {MOST_COPIED} nodes"));
+        if self.copied > MAX_COPIED {
+            return self.stop(at, format!("aliases copy more than {MAX_COPIED} nodes"));
         }
         if depth + built.height - 1 > DEEPEST {
             return self.stop(at, format!("nested more than {DEEPEST} deep, through this alias"));

@@ -11,7 +11,7 @@ use probity_diagnostic::Position;
 
 use crate::text::Piece;
 
-pub(crate) use compose::{MOST_BYTES, parse};
+pub(crate) use compose::{MAX_BYTES, parse};
 pub(crate) use de::{De, Error, fields_of};
 pub(crate) use scalar::typed;
 

@@ -9,7 +9,7 @@ use probity_plan::{Number, Value};
 /// The deepest nesting, aliases included.
 const DEEPEST: usize = 100;
 /// The most nodes that aliases may add.
-const MOST_COPIED: usize = 200_000;
+const MAX_COPIED: usize = 200_000;
 /// What the names of YAML's own tags begin with.
 const OWN: &str = "tag:yaml.org,2002:";
 
@@ -88,8 +88,8 @@ impl<'s> Reader<'s> {
     fn alias(&mut self, anchor: usize, depth: usize) -> Result<Node, String> {
         let node = self.anchors.get(&anchor).cloned().ok_or("an alias stands inside what it names")?;
         self.copied = self.copied.saturating_add(node.size);
-        if self.copied > MOST_COPIED {
-            return Err(format!("aliases copy more than {MOST_COPIED} nodes"));
+        if self.copied > MAX_COPIED {
+            return Err(format!("aliases copy more than {MAX_COPIED} nodes"));
         }
         if depth + node.height - 1 > DEEPEST {
             return Err(format!("nested more than {DEEPEST} deep, through an alias"));

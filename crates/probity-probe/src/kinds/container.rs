@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 use crate::look::{Context, Look, Seen, barrier_of, not_ahead};
 
 /// The longest answer that is read, in bytes.
-const LONGEST: usize = 4 << 20;
+const MAX_LENGTH: usize = 4 << 20;
 
 impl Look for Container {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -98,9 +98,9 @@ async fn get(stream: UnixStream, path: &str) -> Result<(u16, Json), Blocked> {
         .map_err(|e| broken(&e))?;
     let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
     let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), LONGEST).collect().await.map_err(|error| {
+    let body = Limited::new(response.into_body(), MAX_LENGTH).collect().await.map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
-            Blocked::new(Barrier::TooLarge, format!("the answer has more than {LONGEST} bytes"))
+            Blocked::new(Barrier::TooLarge, format!("the answer has more than {MAX_LENGTH} bytes"))
         } else {
             broken(&error)
         }

@@ -15,11 +15,11 @@ use crate::names::{Database, number_of_its_own, owner_and_group};
 use crate::{attributes, documents};
 
 /// The longest content that is kept as a fact or parsed; a digest is taken of any length.
-const LONGEST: usize = 1 << 20;
+const MAX_LENGTH: usize = 1 << 20;
 /// Bytes that are read at once: no more than a file has, but many of one that does not tell its length: most below `/proc/sys`
 /// give what they hold to the first read only, however little that takes.
 const SMALLEST: u64 = 4 << 10;
-const LARGEST: u64 = 64 << 10;
+const MAX_SIZE: u64 = 64 << 10;
 /// Facts that are read out of the file.
 const CONTENT: [&str; 4] = ["sha256", "content", "lines", "parsed"];
 
@@ -260,7 +260,7 @@ fn read(
     let mut total = 0_u64;
     // How long it is said to be.
     let bytes = held.metadata.len();
-    let at_once = if bytes == 0 { LARGEST } else { bytes.clamp(SMALLEST, LARGEST) };
+    let at_once = if bytes == 0 { MAX_SIZE } else { bytes.clamp(SMALLEST, MAX_SIZE) };
     let mut buffer = vec![0; at_once as usize];
     loop {
         underway.go_on()?;
@@ -268,12 +268,15 @@ fn read(
         let Some(part) = buffer.get(..n).filter(|part| !part.is_empty()) else { break };
         digest.update(part);
         total += n as u64;
-        if kept.len() <= LONGEST {
+        if kept.len() <= MAX_LENGTH {
             kept.extend_from_slice(part);
         }
     }
-    let content = if kept.len() > LONGEST {
-        Err(Blocked::new(Barrier::TooLarge, format!("{path} has {total} bytes; at most {LONGEST} are kept")))
+    let content = if kept.len() > MAX_LENGTH {
+        Err(Blocked::new(
+            Barrier::TooLarge,
+            format!("{path} has {total} bytes; at most {MAX_LENGTH} are kept"),
+        ))
     } else {
         documents::decode(path, kept, encoding)
     };

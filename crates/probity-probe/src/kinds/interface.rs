@@ -67,7 +67,7 @@ fn see(name: &str) -> Seen {
     let main = known_as(name);
     let name = main.as_deref().filter(|_| !all.contains_key(name)).unwrap_or(name);
     // The kernel's calls take no longer name than this, so that none can be asked for.
-    if !all.contains_key(name) && name.len() > LONGEST_NAME {
+    if !all.contains_key(name) && name.len() > MAX_NAME {
         let why = format!("`{name}` can only be an interface's alternative name: write its main one");
         return Seen::nothing(Blocked::new(Barrier::Unsupported, why));
     }
@@ -90,12 +90,12 @@ fn see(name: &str) -> Seen {
 }
 
 /// The longest name of an interface (`IFNAMSIZ` less its end); an alternative one may have up to 127 bytes.
-const LONGEST_NAME: usize = 15;
+const MAX_NAME: usize = 15;
 
 /// The main name of the interface that the kernel knows by this one, which may be an alternative name (ip-link(8), `altname`).
 fn known_as(name: &str) -> Option<String> {
     // Behind a colon stands an address's label, which the kernel leaves out.
-    if name.len() > LONGEST_NAME || name.contains(':') {
+    if name.len() > MAX_NAME || name.contains(':') {
         return None;
     }
     let index = nix::net::if_::if_nametoindex(name).ok()?;

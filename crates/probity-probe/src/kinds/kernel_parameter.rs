@@ -8,7 +8,7 @@ use probity_plan::{Barrier, Blocked, Number};
 use crate::look::{Context, Look, Seen, barrier_of};
 
 /// The longest value that is kept, in bytes.
-const LONGEST: usize = 64 << 10;
+const MAX_LENGTH: usize = 64 << 10;
 /// Longer than nearly every value, in bytes.
 const USUAL: usize = 1 << 10;
 
@@ -47,8 +47,8 @@ fn see(parameter: &KernelParameter) -> Seen {
             return seen;
         }
     };
-    if bytes.len() > LONGEST {
-        seen.block_rest(Blocked::new(Barrier::TooLarge, format!("{path} has more than {LONGEST} bytes")));
+    if bytes.len() > MAX_LENGTH {
+        seen.block_rest(Blocked::new(Barrier::TooLarge, format!("{path} has more than {MAX_LENGTH} bytes")));
         return seen;
     }
     let text = String::from_utf8_lossy(&bytes);
@@ -78,7 +78,7 @@ fn see(parameter: &KernelParameter) -> Seen {
 /// have room for all: what fills little room is read anew with more. The kernel makes as much room of its own for each read.
 fn read(path: &str) -> std::io::Result<Vec<u8>> {
     let bytes = read_within(path, USUAL)?;
-    if bytes.len() < USUAL { Ok(bytes) } else { read_within(path, LONGEST + 1) }
+    if bytes.len() < USUAL { Ok(bytes) } else { read_within(path, MAX_LENGTH + 1) }
 }
 
 fn read_within(path: &str, room: usize) -> std::io::Result<Vec<u8>> {

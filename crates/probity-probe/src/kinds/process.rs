@@ -18,7 +18,7 @@ use crate::names::{Names, with_names};
 use crate::tables::{self, Processes, Running, barrier_of_proc, is_gone};
 
 /// The longest arguments of one process that are read, in bytes; the kernel's limit is usually 2 MiB.
-const LONGEST_ARGUMENTS: u64 = 256 << 10;
+const MAX_ARGUMENTS: u64 = 256 << 10;
 
 impl Look for Process {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -270,13 +270,13 @@ fn arguments(running: &Running) -> Result<Option<Vec<Vec<u8>>>, Blocked> {
     let path = format!("{}/cmdline", running.folder());
     let mut bytes = Vec::new();
     let read =
-        std::fs::File::open(&path).and_then(|file| file.take(LONGEST_ARGUMENTS + 1).read_to_end(&mut bytes));
+        std::fs::File::open(&path).and_then(|file| file.take(MAX_ARGUMENTS + 1).read_to_end(&mut bytes));
     if !same(running) {
         return Ok(None);
     }
     read.map_err(|error| barrier_of(&format!("open {path}"), &error))?;
-    if bytes.len() as u64 > LONGEST_ARGUMENTS {
-        let why = format!("{path} has more than {LONGEST_ARGUMENTS} bytes");
+    if bytes.len() as u64 > MAX_ARGUMENTS {
+        let why = format!("{path} has more than {MAX_ARGUMENTS} bytes");
         return Err(Blocked::new(Barrier::TooLarge, why));
     }
     let end = bytes.strip_suffix(b"\0").unwrap_or(&bytes);

@@ -11,7 +11,7 @@ use crate::{tables, whole};
 
 const SHADOW: &str = "/etc/shadow";
 /// The longest `/etc/shadow` that is read, in bytes.
-const LONGEST: u64 = 64 << 20;
+const MAX_LENGTH: u64 = 64 << 20;
 
 impl Look for User {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -81,7 +81,8 @@ pub(super) fn accounts(names: &Names) -> Result<Vec<&names::User>, Blocked> {
 /// What the passwords in `/etc/shadow` allow (shadow(5)), by account; of several lines of one
 /// the first counts, as it does for the C library. The hashes are not kept.
 async fn passwords(context: &Context<'_>) -> Result<BTreeMap<String, &'static str>, Blocked> {
-    let read = || whole::read(SHADOW, LONGEST).map_err(|error| barrier_of(&format!("open {SHADOW}"), &error));
+    let read =
+        || whole::read(SHADOW, MAX_LENGTH).map_err(|error| barrier_of(&format!("open {SHADOW}"), &error));
     let bytes = context.in_time(on_a_thread(read)).await?;
     let text = String::from_utf8_lossy(&bytes);
     let mut states = BTreeMap::new();

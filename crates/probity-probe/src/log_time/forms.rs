@@ -10,7 +10,7 @@ pub(super) const NEAR: usize = 200;
 pub(super) const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// Words of an access log before the time: the virtual host, the client, two names.
-pub(super) const MOST_WORDS: usize = 5;
+pub(super) const MAX_WORDS: usize = 5;
 
 /// The forms of times at the beginning of a line.
 pub(super) fn patterns() -> &'static [regex::Regex] {
@@ -29,7 +29,7 @@ pub(super) fn patterns() -> &'static [regex::Regex] {
             // RFC 3164.
             format!(r"^(?:<[0-9]{{1,3}}>)?{month}\ (?<day>[\ 0-9][0-9])\ {clock}"),
             // The Common Log Format.
-            format!(r"^(?:\S+\ ){{0,{MOST_WORDS}}}(?<bracket>\[)(?<day>[0-9]{{2}})/{month}/(?<year>[0-9]{{4}}):{clock}(?<zone>\ [+-][0-9]{{4}})"),
+            format!(r"^(?:\S+\ ){{0,{MAX_WORDS}}}(?<bracket>\[)(?<day>[0-9]{{2}})/{month}/(?<year>[0-9]{{4}}):{clock}(?<zone>\ [+-][0-9]{{4}})"),
             // klog, of Kubernetes.
             format!(r"^[IWEF](?<month>[0-9]{{2}})(?<day>[0-9]{{2}})\ {clock}"),
             // ctime(3) and date(1), as Apache's errors.

@@ -10,7 +10,7 @@ use crate::said;
 use crate::visible::excerpt;
 
 /// How many characters of an entry's facts are shown.
-const MOST_FACTS: usize = 600;
+const MAX_FACTS: usize = 600;
 
 /// Links to those entries that the appendix shows; the others by their number.
 pub(super) fn links(contents: &Contents, entries: &[u64]) -> Markup {
@@ -67,7 +67,7 @@ pub(super) fn appendix(contents: &Contents) -> Markup {
                 table.rows {
                     caption {
                         "Entries that decided against a claim or could not be decided, at most 20 of each claim and "
-                        (crate::contents::MOST_TELLING) " in all"
+                        (crate::contents::MAX_TELLING) " in all"
                     }
                     thead { tr {
                         th scope="col" style="width:8%" { "Entry" }
@@ -97,7 +97,7 @@ fn telling(contents: &Contents, bundle: &str, entry: u64) -> Markup {
                         br; span.small.muted { "attempt " (observation.attempt) }
                     }
                 }
-                td data-label="What it recorded" { code { (excerpt(&said::facts_line(observation), MOST_FACTS)) } }
+                td data-label="What it recorded" { code { (excerpt(&said::facts_line(observation), MAX_FACTS)) } }
             } @else {
                 td {} td {}
                 td data-label="What it recorded" { code { "probity show " (Said(bundle)) " " (entry) } }

@@ -11,7 +11,7 @@ use probity_verdict::Finding;
 use super::Said;
 use crate::contents::Contents;
 use crate::said;
-use crate::series::{MOST_SERIES, Mark, Plot, Point, Sample, Series, Strip};
+use crate::series::{MAX_SERIES, Mark, Plot, Point, Sample, Series, Strip};
 
 /// An interval inside [0, 1]: solid to its lower end, pale to its upper one.
 pub(super) fn interval_bar(lower: f64, upper: f64, of: &str) -> Markup {
@@ -219,8 +219,8 @@ pub(super) fn strips(contents: &Contents) -> Markup {
                     "thirds: a claim could not be decided by it. One third: nothing could be seen. Only a foot: it was "
                     "planned and not made."
                 }
-                @if strips.len() == MOST_SERIES {
-                    p.small { "At most " (MOST_SERIES) " probes, and as many plots of claims, are drawn." }
+                @if strips.len() == MAX_SERIES {
+                    p.small { "At most " (MAX_SERIES) " probes, and as many plots of claims, are drawn." }
                 }
                 @for strip in strips { (draw_strip(strip)) }
             }

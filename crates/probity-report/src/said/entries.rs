@@ -3,14 +3,14 @@
 use probity_plan::units::counted;
 
 /// How many ranges of entries are written out.
-const MOST_RANGES: usize = 24;
+const MAX_RANGES: usize = 24;
 
 /// "5 to 20, 31", at most 24 ranges; the count of entries is [`entry_count`].
 pub(crate) fn ranges(entries: &[(u64, u64)]) -> String {
-    if let (Some((rest, _)), Some((_, last))) = (entries.get(MOST_RANGES), entries.last()) {
-        let more = entries.len() - MOST_RANGES;
+    if let (Some((rest, _)), Some((_, last))) = (entries.get(MAX_RANGES), entries.last()) {
+        let more = entries.len() - MAX_RANGES;
         let more = counted(more as u64, "more range", "more ranges");
-        return format!("{}, and {more} from {rest} to {last}", ranges(&entries[..MOST_RANGES]));
+        return format!("{}, and {more} from {rest} to {last}", ranges(&entries[..MAX_RANGES]));
     }
     let one = |(first, last): &(u64, u64)| match last - first {
         0 => first.to_string(),

@@ -101,7 +101,7 @@ pub(super) fn how_to_settle(contents: &Contents, finding: &Finding) -> Option<St
 }
 
 /// How many cells of a matrix are listed one by one.
-const MOST_CELLS: usize = 100;
+const MAX_CELLS: usize = 100;
 
 /// The cells of a matrix, what fails first, then what is undetermined; and how many more there are.
 pub(crate) fn cells(finding: &Finding) -> (Vec<&CellFinding>, usize) {
@@ -111,8 +111,8 @@ pub(crate) fn cells(finding: &Finding) -> (Vec<&CellFinding>, usize) {
         Outcome::Undetermined => 1,
         Outcome::Holds | Outcome::NotApplicable => 2,
     });
-    let more = cells.len().saturating_sub(MOST_CELLS);
-    cells.truncate(MOST_CELLS);
+    let more = cells.len().saturating_sub(MAX_CELLS);
+    cells.truncate(MAX_CELLS);
     (cells, more)
 }
 

@@ -12,7 +12,7 @@ use crate::truth::Truth;
 use crate::verdict::{NO_RULE, Rules, WITH_WAIVERS, WITHHELD, World, label};
 
 /// The most combinations of outcomes that are tried to find rules that never apply.
-const MOST_WORLDS: usize = 1 << 14;
+const MAX_WORLDS: usize = 1 << 14;
 
 /// Claims that are imagined to fail alone.
 const MAX_SINGLE: usize = 200;
@@ -313,7 +313,7 @@ fn domains(plan: &Plan, rules: &Rules<'_>) -> Option<Vec<Vec<Outcome>>> {
     }
     let worlds = domains.iter().try_fold(1_usize, |worlds, domain| worlds.checked_mul(domain.len()))?;
     let read = worlds.saturating_mul(rules.length().max(1));
-    (worlds <= MOST_WORLDS && read <= MAX_READ).then_some(domains)
+    (worlds <= MAX_WORLDS && read <= MAX_READ).then_some(domains)
 }
 
 /// Claims and scores that decide nothing.

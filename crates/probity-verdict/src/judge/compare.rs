@@ -19,7 +19,7 @@ use crate::condition::{AGAINST, Check, Evaluated, fact_of};
 use crate::judgement::{Against, Counts, Decided, Seen, Unclear, Unreadable};
 
 /// What is held while its other side is waited for, in bytes, about: more is behind `too-large`.
-const MOST_HELD: usize = 16 << 20;
+const MAX_HELD: usize = 16 << 20;
 
 #[derive(Clone)]
 pub(super) struct Compare<'p> {
@@ -204,7 +204,7 @@ impl<'p> Compare<'p> {
 
     fn hold(&mut self, cell: usize, slot: u32, kept: Kept, own: bool, subject: &mut Subject) {
         let size = kept.size();
-        if self.held + size > MOST_HELD {
+        if self.held + size > MAX_HELD {
             let blocked =
                 Blocked::new(Barrier::TooLarge, "too much to hold until the other observation comes");
             // The other side, if it is the one that is dropped, leaves its partner without one at the end.

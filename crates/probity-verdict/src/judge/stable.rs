@@ -18,7 +18,7 @@ use crate::judgement::{
 };
 
 /// So many slots from one sample to the next leave no gap.
-const MOST_SLOTS: i64 = 2;
+const MAX_SLOTS: i64 = 2;
 
 #[derive(Clone)]
 pub(super) struct Stable {
@@ -273,7 +273,7 @@ impl SureRoom for Stable {
 impl Cell {
     /// Whether something may have happened between two samples, or after the last, that nobody saw.
     fn has_gap(&self, planned: u32) -> bool {
-        self.gap || self.last.is_none_or(|(slot, _)| i64::from(planned) - i64::from(slot) > MOST_SLOTS)
+        self.gap || self.last.is_none_or(|(slot, _)| i64::from(planned) - i64::from(slot) > MAX_SLOTS)
     }
 
     /// What its samples say, each denial taken as one that counts.
@@ -292,7 +292,7 @@ impl Cell {
     fn step(&mut self, observation: &probity_plan::Observation, subject: &Subject) {
         let began = clock::began(observation);
         let (slot, last_began) = self.last.map_or((-1, None), |(slot, began)| (i64::from(slot), Some(began)));
-        self.gap |= i64::from(observation.slot) - slot > MOST_SLOTS;
+        self.gap |= i64::from(observation.slot) - slot > MAX_SLOTS;
         if let (Some(every), Some(last_began)) = (subject.probe.schedule.every, last_began) {
             // Half a slot is left for what looks begin early or late.
             let most = every.0.as_micros() * 5 / 2;

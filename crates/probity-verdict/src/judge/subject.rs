@@ -14,13 +14,13 @@ use crate::judgement::{Against, BarrierMet, Example, FindingReason, Note, Step, 
 use crate::truth::Truth4;
 
 /// The most entries that a finding points at.
-const MOST_TELLING: usize = 20;
+const MAX_TELLING: usize = 20;
 
 /// The most ranges of entries a finding names: entries of other probes lie between those of its own.
-const MOST_RANGES: usize = 1000;
+const MAX_RANGES: usize = 1000;
 
 /// The most different reasons that are kept.
-const MOST_REASONS: usize = 3;
+const MAX_REASONS: usize = 3;
 
 #[derive(Clone)]
 pub(super) struct Subject<'p> {
@@ -233,7 +233,7 @@ impl<'p> Subject<'p> {
         if self.quiet {
             return;
         }
-        if self.failing.len() < MOST_TELLING {
+        if self.failing.len() < MAX_TELLING {
             self.failing.push(entry);
         }
         if self.example.is_none() {
@@ -264,13 +264,13 @@ impl<'p> Subject<'p> {
         if self.quiet {
             return;
         }
-        if self.undecided.len() < MOST_TELLING {
+        if self.undecided.len() < MAX_TELLING {
             self.undecided.push(entry);
         }
     }
 
     pub(super) fn note_unclear(&mut self, unclear: Unclear) {
-        if self.unclear.len() < MOST_REASONS && !self.unclear.contains(&unclear) {
+        if self.unclear.len() < MAX_REASONS && !self.unclear.contains(&unclear) {
             self.unclear.push(unclear);
         }
     }
@@ -347,13 +347,13 @@ impl<'p> Subject<'p> {
     }
 
     pub(super) fn entries(&self) -> Vec<(u64, u64)> {
-        self.entries.to_vec(MOST_RANGES)
+        self.entries.to_vec(MAX_RANGES)
     }
 
     /// The entries that spoke against the claim, then those that were not decided, at most 20, ascending.
     pub(super) fn telling(&self) -> Vec<u64> {
         let mut telling: Vec<u64> =
-            self.failing.iter().chain(&self.undecided).copied().take(MOST_TELLING).collect();
+            self.failing.iter().chain(&self.undecided).copied().take(MAX_TELLING).collect();
         telling.sort_unstable();
         telling.dedup();
         telling

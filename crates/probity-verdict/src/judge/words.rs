@@ -8,7 +8,7 @@ use crate::condition::{Check, Evaluated, Witness};
 use crate::judgement::{Against, Seen};
 
 /// The longest value that is quoted, in characters.
-const LONGEST: usize = 60;
+const MAX_LENGTH: usize = 60;
 
 /// A row of a matrix: `column=value` joined by spaces, in the matrix's column order. Text is in quotes where it would be read as
 /// another value, or as two columns.
@@ -54,7 +54,7 @@ pub(super) fn value(value: &Value) -> String {
         }
         _ => json(value),
     };
-    let mut short: String = text.chars().take(LONGEST).collect();
+    let mut short: String = text.chars().take(MAX_LENGTH).collect();
     if short.len() < text.len() {
         short.push('…');
     }

@@ -18,7 +18,7 @@ pub const FORM: u32 = 1;
 const HEAD: &str = "backup.json";
 const MANIFEST: &str = "manifest.json";
 /// The largest head or manifest that is read, in bytes.
-const LARGEST: u64 = 64 << 20;
+const MAX_SIZE: u64 = 64 << 20;
 
 /// Why an archive is not restored from.
 #[derive(Debug, thiserror::Error)]
@@ -263,7 +263,7 @@ fn read<T: for<'a> Deserialize<'a>>(value: serde_json::Value, name: &str) -> Res
 
 fn small<T: for<'a> Deserialize<'a>>(entry: &mut impl Read, name: &str) -> Result<T, ArchiveError> {
     let mut text = Vec::new();
-    entry.take(LARGEST).read_to_end(&mut text)?;
+    entry.take(MAX_SIZE).read_to_end(&mut text)?;
     serde_json::from_slice(&text).map_err(|error| ArchiveError::Bad(format!("{name} is damaged: {error}")))
 }
 

@@ -23,7 +23,7 @@ use crate::web::tls::{Io, fault_of_pem};
 const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(5);
 /// The longest answer that is read, in bytes.
-const LONGEST: usize = 1 << 20;
+const MAX_LENGTH: usize = 1 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ async fn ask(config: &Config, path: &str) -> Result<(StatusCode, Bytes), AskErro
                 Box::new(secure)
             }
         };
-        let answer = exchange::get(stream, &address.to_string(), path, LONGEST).await;
+        let answer = exchange::get(stream, &address.to_string(), path, MAX_LENGTH).await;
         answer.map_err(|error| other(error.to_string()))
     };
     timeout(ANSWER, answer).await.unwrap_or_else(|_| Err(other("no whole answer within 5 s".into())))

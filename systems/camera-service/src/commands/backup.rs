@@ -19,7 +19,7 @@ use service_setup::complain;
 use service_setup::files::{Unplaced, folder_of};
 
 /// The largest file of settings that is taken along, in bytes; media are not limited.
-const LARGEST: u64 = 16 << 20;
+const MAX_SIZE: u64 = 16 << 20;
 
 /// A file of settings, read.
 struct Read {
@@ -154,8 +154,8 @@ fn take(path: &Path, name: &str, found: &mut BTreeMap<PathBuf, Read>) -> Result<
     };
     let metadata = file.metadata().map_err(failed)?;
     let mut content = Vec::new();
-    (&file).take(LARGEST + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() as u64 > LARGEST {
+    (&file).take(MAX_SIZE + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() as u64 > MAX_SIZE {
         return Err(Failure::Failed(format!("{}: over 16 MiB: keep it elsewhere", path.display())));
     }
     let about = about(name, content.len() as u64, &metadata);

@@ -20,7 +20,7 @@ use crate::contract::{
 };
 
 /// The longest recording that is asked for with a duration.
-const LONGEST: u64 = 86_400;
+const MAX_SECONDS: u64 = 86_400;
 
 impl Service {
     pub(super) async fn take_snapshot(&self, request: SnapshotRequest) -> Result<SnapshotTaken, RpcError> {
@@ -68,8 +68,8 @@ impl Service {
         request: &RecordingRequest,
     ) -> Result<RecordingStarted, RpcError> {
         let known = self.camera(&request.device)?;
-        if request.duration.is_some_and(|seconds| !(1..=LONGEST).contains(&seconds)) {
-            return Err(RpcError::invalid_params(format!("a duration is 1 to {LONGEST} seconds")));
+        if request.duration.is_some_and(|seconds| !(1..=MAX_SECONDS).contains(&seconds)) {
+            return Err(RpcError::invalid_params(format!("a duration is 1 to {MAX_SECONDS} seconds")));
         }
         self.refuse_full_disk(Kind::Recordings).await?;
         let _turn = known.turn.lock().await;

@@ -26,7 +26,7 @@ const SAMPLES: u64 = 64;
 /// What is read at once.
 const PART: usize = 1 << 20;
 /// The longest line, and the most that is read in search of one that bears a time, in bytes.
-const LONGEST: usize = 64 << 20;
+const MAX_LENGTH: usize = 64 << 20;
 
 /// Reads what the file holds of the window.
 ///
@@ -113,7 +113,7 @@ impl LogFile<'_> {
                     };
                     return Ok((0, Err(format!("{} begins at {}{parts}", self.path, time_text(first)))));
                 }
-                None if from == 0 || stretch > LONGEST as u64 => {
+                None if from == 0 || stretch > MAX_LENGTH as u64 => {
                     let why = format!(
                         "no line of {} begins with a time in a form that is known (RFC 3339, syslog, Common Log Format); say `format`",
                         self.path
@@ -157,7 +157,7 @@ impl LogFile<'_> {
                 at = end + 1;
             }
             seen += part.len();
-            Ok(times.is_none() && !last && seen < LONGEST)
+            Ok(times.is_none() && !last && seen < MAX_LENGTH)
         })?;
         Ok(times)
     }
@@ -265,8 +265,8 @@ impl LogFile<'_> {
         while from < self.size {
             self.underway.go_on()?;
             if held == buffer.len() {
-                if held >= LONGEST {
-                    let why = format!("{} has a line of more than {LONGEST} bytes", self.path);
+                if held >= MAX_LENGTH {
+                    let why = format!("{} has a line of more than {MAX_LENGTH} bytes", self.path);
                     return Err(Blocked::new(Barrier::TooLarge, why));
                 }
                 buffer.resize(held * 2, 0);

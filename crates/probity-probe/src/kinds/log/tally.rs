@@ -11,9 +11,9 @@ use regex::Regex;
 use crate::log_time::LogTimes;
 
 /// At most so many `times` and `lines`.
-const MOST: usize = 1000;
+const MAX_COUNT: usize = 1000;
 /// `lines` are together no longer.
-const MOST_BYTES: u64 = 64 << 10;
+const MAX_BYTES: u64 = 64 << 10;
 
 /// The expression that a line has to match.
 #[derive(Default)]
@@ -197,9 +197,9 @@ impl Tally {
         self.matching += 1;
         self.bytes += text.len() as u64;
         self.last = Some(at);
-        if self.listed && self.list.len() <= MOST {
+        if self.listed && self.list.len() <= MAX_COUNT {
             // Beyond that it is not listed anyway.
-            let text = if self.bytes <= MOST_BYTES { text.to_owned() } else { String::new() };
+            let text = if self.bytes <= MAX_BYTES { text.to_owned() } else { String::new() };
             self.list.push((at, text));
         }
     }
@@ -225,7 +225,7 @@ impl Tally {
         let mut last = None;
         let mut failed = None;
         let matcher = std::mem::take(&mut self.matcher);
-        let list = |tally: &Self| tally.listed && tally.list.len() <= MOST;
+        let list = |tally: &Self| tally.listed && tally.list.len() <= MAX_COUNT;
         if matcher.line.is_none() && !list(self) {
             self.matching += stretch.lines;
             self.bytes += stretch.bytes.len() as u64;
@@ -282,12 +282,12 @@ impl Tally {
 
     /// The times of the lines that match, oldest first as the log has them; `None` if there are too many.
     pub fn times(&self) -> Option<impl Iterator<Item = Timestamp>> {
-        (self.matching <= MOST as u64).then(|| self.list.iter().map(|(at, _)| *at))
+        (self.matching <= MAX_COUNT as u64).then(|| self.list.iter().map(|(at, _)| *at))
     }
 
     /// The lines that match; `None` if they are too many or too long.
     pub fn lines(&self) -> Option<Vec<&str>> {
-        let few = self.matching <= MOST as u64 && self.bytes <= MOST_BYTES;
+        let few = self.matching <= MAX_COUNT as u64 && self.bytes <= MAX_BYTES;
         few.then(|| self.list.iter().map(|(_, text)| text.as_str()).collect())
     }
 }

@@ -83,7 +83,7 @@ pub(crate) fn check(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, fou
         } else {
             let likely = statistics::likely_to_settle(share, alpha, expect.0);
             message += &likely.map_or_else(
-                || format!("; no number of trials up to {} settles it in 8 of 10", statistics::MOST_TRIALS),
+                || format!("; no number of trials up to {} settles it in 8 of 10", statistics::MAX_TRIALS),
                 |likely| format!("; {likely} settle it in 8 of 10"),
             );
             found.push(Level::Warning, "expect", at, message, "plan more trials, or claim a lower share");

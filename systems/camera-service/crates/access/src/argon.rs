@@ -9,7 +9,7 @@ const AT_ONCE: usize = 2;
 /// Callers that may wait; at some 20 ms each the last waits under half a second.
 const WAITING: usize = 32;
 /// The most memory of a stored hash, in KiB: a file cannot make a look-up cost more.
-const MOST_MEMORY: u32 = 64 << 10;
+const MAX_MEMORY: u32 = 64 << 10;
 /// glibc gives a block back when it is freed only if it came straight from the system, and lets the size from which
 /// it does so grow with what was freed, up to 32 MiB. From there on it always does. What is reserved and not
 /// touched takes no memory.
@@ -109,7 +109,7 @@ fn parse(stored: &str) -> Option<(Salt, Output, Params)> {
     let params = Params::try_from(&read).ok()?;
     let fits = read.algorithm == ARGON2ID_IDENT
         && read.version == Some(Version::default().into())
-        && params.m_cost() <= MOST_MEMORY
+        && params.m_cost() <= MAX_MEMORY
         && params.t_cost() <= 16
         && params.p_cost() <= 8;
     let hash = read.hash.filter(|hash| hash.len() == Params::DEFAULT_OUTPUT_LEN)?;

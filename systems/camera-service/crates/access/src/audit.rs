@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// The longest text of a field, in characters.
-const LONGEST: usize = 256;
+const MAX_LENGTH: usize = 256;
 
 /// What is kept free on the disk for the log, so that what gives a full disk room again can be put on record: some thousand lines.
 const ROOM: u64 = 1 << 20;
@@ -294,7 +294,7 @@ fn harmless(text: &str) -> Cow<'_, str> {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    let cut = text.char_indices().nth(LONGEST).map_or(text, |(at, _)| &text[..at]);
+    let cut = text.char_indices().nth(MAX_LENGTH).map_or(text, |(at, _)| &text[..at]);
     if cut.len() == text.len() && !text.contains(hidden) && !has_credential(text) {
         return Cow::Borrowed(text);
     }

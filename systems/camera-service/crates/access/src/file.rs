@@ -13,7 +13,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// The largest file of ours that is read, in bytes.
-const LARGEST: u64 = 16 << 20;
+const MAX_SIZE: u64 = 16 << 20;
 /// How long a change waits for another process's change.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -221,7 +221,7 @@ impl<T: Document> Store<T> {
 fn load<T: Document>(path: &Path) -> Result<(T, Stamp), StoreError> {
     let file = open_private(path)?;
     let seen = Seen::of(&file.metadata().map_err(system(path, "look at it"))?);
-    let bytes = read_open(&file, path, LARGEST)?;
+    let bytes = read_open(&file, path, MAX_SIZE)?;
     let Versioned { version } = serde_json::from_slice(&bytes)
         .map_err(|error| content(path, format!("is damaged: {error}; put it back from a backup")))?;
     if version > T::VERSION {

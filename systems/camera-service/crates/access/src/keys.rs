@@ -6,7 +6,7 @@ use crate::file::{Document, Store, StoreError};
 use crate::identity::{AuthError, How, Identity};
 use crate::role::Role;
 use crate::secret::Secret;
-use crate::token::{LONGEST, check_user};
+use crate::token::{MAX_LENGTH, check_user};
 use hmac::Mac;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ const SECRET_DIGITS: usize = 64;
 /// Keys verified lately; 40 bytes and an identifier each.
 const CACHED: usize = 256;
 /// Keys a file may hold.
-const MOST_KEYS: usize = 10_000;
+const MAX_KEYS: usize = 10_000;
 
 /// The API keys of one file.
 ///
@@ -243,7 +243,7 @@ impl ApiKeys {
     /// # Errors
     /// Everything but the text of a key that is good now. Only who has the secret is told that a key is over.
     pub fn verify(&self, text: &str, now: Timestamp) -> Result<Identity, AuthError> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_LENGTH {
             return Err(AuthError::TooLong { bytes: text.len() });
         }
         let (id, secret) = parts(text).ok_or(AuthError::Malformed)?;
@@ -344,7 +344,7 @@ impl ApiKeys {
 
 impl KeyFile {
     fn add(&mut self, key: StoredKey) -> Result<(), KeyError> {
-        if self.keys.len() >= MOST_KEYS {
+        if self.keys.len() >= MAX_KEYS {
             return Err(KeyError::TooMany);
         }
         self.version = Self::VERSION;

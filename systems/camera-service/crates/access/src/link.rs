@@ -18,9 +18,9 @@ use zeroize::Zeroizing;
 /// How long a link is good unless something else is asked for.
 pub const LINK_LIFETIME: Duration = Duration::from_secs(300);
 /// The longest life a link can be given.
-const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
+const MAX_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// The longest path, in bytes as sent.
-const LONGEST_PATH: usize = 2048;
+const MAX_PATH: usize = 2048;
 /// Folders a signed path may have above it.
 const DEEPEST: usize = 16;
 
@@ -75,7 +75,7 @@ impl Links {
         if path.ends_with('/') && parts_of(&path) < 2 {
             return Err(LinkError::TooWide);
         }
-        if lifetime > LONGEST_LIFE {
+        if lifetime > MAX_LIFE {
             return Err(LinkError::TooLong);
         }
         let until = now.as_second().saturating_add(i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX));
@@ -145,7 +145,7 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 }
 
 fn canonical(path: &str) -> Result<String, LinkError> {
-    if path.len() > LONGEST_PATH || !path.starts_with('/') {
+    if path.len() > MAX_PATH || !path.starts_with('/') {
         return Err(LinkError::Path);
     }
     let mut parts = Vec::new();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Keys that are taken of a set.
-const MOST_KEYS: usize = 64;
+const MAX_KEYS: usize = 64;
 
 /// The keys as they were last published; none at first.
 #[derive(Default)]
@@ -37,8 +37,8 @@ impl PublishedKeys {
         let bad = |why: String| TokenError::KeySet(why);
         let set: KeySet =
             serde_json::from_slice(set).map_err(|error| bad(format!("cannot be read: {error}")))?;
-        if set.keys.len() > MOST_KEYS {
-            return Err(bad(format!("has {} keys; at most {MOST_KEYS} are read", set.keys.len())));
+        if set.keys.len() > MAX_KEYS {
+            return Err(bad(format!("has {} keys; at most {MAX_KEYS} are read", set.keys.len())));
         }
         // Keys of kinds that nobody here knows are others' matter.
         let keys = set.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());

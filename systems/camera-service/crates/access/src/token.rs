@@ -21,9 +21,9 @@ use std::time::Duration;
 /// How far in the future `iat` and `nbf` may lie.
 const AHEAD: Duration = Duration::from_secs(60);
 /// The longest credential that is looked at, in bytes.
-pub(crate) const LONGEST: usize = 8 << 10;
+pub(crate) const MAX_LENGTH: usize = 8 << 10;
 /// The longest life a token can be given.
-const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
+const MAX_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// The algorithms there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,7 +279,7 @@ impl Tokens {
             return Err(TokenError::VerifyOnly { algorithm: self.algorithm.name() });
         };
         check_user(user).map_err(TokenError::User)?;
-        if lifetime < Duration::from_secs(1) || lifetime > LONGEST_LIFE {
+        if lifetime < Duration::from_secs(1) || lifetime > MAX_LIFE {
             return Err(TokenError::Lifetime);
         }
         let id = crate::random_hex::<16>().map_err(|error| TokenError::Random(error.to_string()))?;
@@ -297,7 +297,7 @@ impl Tokens {
     /// # Errors
     /// Everything but a token of the configured algorithm, key, audience and issuer whose typed claims are good now.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, AuthError> {
-        if token.len() > LONGEST {
+        if token.len() > MAX_LENGTH {
             return Err(AuthError::TooLong { bytes: token.len() });
         }
         if token.bytes().filter(|byte| *byte == b'.').count() != 2 {

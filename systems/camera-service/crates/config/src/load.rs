@@ -9,7 +9,7 @@ use std::{collections::HashMap, io::Read, path::Path};
 pub type Environment = HashMap<String, String>;
 
 /// The largest configuration file that is read, in bytes.
-const LARGEST: u64 = 1 << 20;
+const MAX_SIZE: u64 = 1 << 20;
 
 /// Reads the configuration file at `path`. `environment` is what `${NAME}` may stand for.
 pub fn load(path: &Path, environment: &Environment) -> Result<Config, ConfigError> {
@@ -22,7 +22,7 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Config, ConfigErro
         _ => unreadable(error.to_string()),
     })?;
     let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
+    file.take(MAX_SIZE + 1).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable("this is not UTF-8 text".into()))?;
     parse(&text, &path.display().to_string(), environment)
 }
@@ -38,7 +38,7 @@ pub fn parse(text: &str, name: &str, environment: &Environment) -> Result<Config
         column,
         why,
     };
-    if text.len() as u64 > LARGEST {
+    if text.len() as u64 > MAX_SIZE {
         return Err(invalid((1, 1), "a configuration has at most 1 MiB".into()));
     }
     let document = match scan(text, environment) {

@@ -21,7 +21,7 @@ const TEMPORARY: &str = ".media-";
 /// How long rewriting a file may take.
 const REWRITE_PATIENCE: Duration = Duration::from_secs(600);
 /// Files of one name.
-const MOST_OF_A_NAME: u32 = 1000;
+const MAX_OF_A_NAME: u32 = 1000;
 
 /// What a file says of itself; `None` is "not known".
 #[derive(Debug, Clone, PartialEq)]
@@ -194,7 +194,7 @@ pub(crate) fn create(
                     }
                 };
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_OF_A_NAME => {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MAX_OF_A_NAME => {
                 number += 1;
             }
             Err(error) => return Err(EngineError::disk("cannot create", &path, error)),

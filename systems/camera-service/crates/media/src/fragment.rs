@@ -11,11 +11,11 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::source::Resolution;
 
 /// No box of a sane stream is larger: a fragment is a second.
-const LARGEST_BOX: usize = 32 << 20;
+const MAX_BOX: usize = 32 << 20;
 /// Seconds that one sample lasts at most: no camera's pictures are rarer.
-const LONGEST_SAMPLE: u64 = 60;
+const MAX_SAMPLE: u64 = 60;
 /// Samples in one fragment.
-const MOST_SAMPLES: usize = 100_000;
+const MAX_SAMPLES: usize = 100_000;
 
 /// Why a stream cannot be read on.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ impl<R: AsyncRead + Unpin> Parts<R> {
                 return Ok(None);
             };
             let size = header.size.ok_or(StreamError::Order("a box without size"))?;
-            if size > LARGEST_BOX {
+            if size > MAX_BOX {
                 return Err(StreamError::Size(size));
             }
             if !fill(&mut self.reader, &mut bytes, size).await? {
@@ -185,7 +185,7 @@ impl Fragment {
         let moof = Moof::decode(&mut &bytes[..moof_len])?;
         let track = moof.traf.first().ok_or(StreamError::Order("a fragment without track"))?;
         let samples: usize = track.trun.iter().map(|run| run.samples.len()).sum();
-        if samples == 0 || samples > MOST_SAMPLES {
+        if samples == 0 || samples > MAX_SAMPLES {
             return Err(StreamError::Order("a fragment with no pictures, or with absurdly many"));
         }
         let units = units(track, init.default_sample_duration, init.timescale);
@@ -258,7 +258,7 @@ fn lasting(part: &Traf, default_sample_duration: u32) -> impl Iterator<Item = u6
 }
 
 fn is_a_length(duration: u64, timescale: u32) -> bool {
-    duration <= LONGEST_SAMPLE * u64::from(timescale)
+    duration <= MAX_SAMPLE * u64::from(timescale)
 }
 
 fn codec_name(codec: &Codec) -> Option<String> {

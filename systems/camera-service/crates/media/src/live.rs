@@ -16,20 +16,20 @@ use crate::fragment::{Fragment, Init};
 const KEPT_SEGMENTS: usize = 8;
 const KEPT: Duration = Duration::from_secs(8);
 /// Segments kept at most, however short they are: where a source comes and goes, its pieces may be.
-const MOST_SEGMENTS: usize = 32;
+const MAX_SEGMENTS: usize = 32;
 /// A key frame ends no segment that is shorter, as cameras may send many a second. It is a little below the second that the playlist
 /// promises, since a second of a camera is not exactly ours.
 const SHORTEST: Duration = Duration::from_millis(900);
 /// Bytes kept, unless fewer than `FEWEST_SEGMENTS` would be left.
-const MOST_BYTES: usize = 8 << 20;
+const MAX_BYTES: usize = 8 << 20;
 /// What a player needs to begin and not to stall.
 const FEWEST_SEGMENTS: usize = 3;
 /// Bytes kept at most of whole segments, however few are left, and of the one that is not whole yet.
-const MOST_BYTES_ANYWAY: usize = 32 << 20;
+const MAX_BYTES_ANYWAY: usize = 32 << 20;
 /// A reader who has not asked for so long has gone.
 const READER_GONE: Duration = Duration::from_secs(10);
 /// Readers that are told apart.
-const MOST_READERS: usize = 10_000;
+const MAX_READERS: usize = 10_000;
 /// A piece that came so long after it should have is of another time: its source has paused.
 const PAUSED: Duration = Duration::from_secs(5);
 
@@ -250,7 +250,7 @@ impl State {
         } else if let Some(open) = &mut self.open {
             open.0.push(piece.clone());
         }
-        if self.open.as_ref().is_none_or(|open| open.size() > MOST_BYTES_ANYWAY) {
+        if self.open.as_ref().is_none_or(|open| open.size() > MAX_BYTES_ANYWAY) {
             self.open = None;
             self.gap = true;
         }
@@ -270,10 +270,10 @@ impl State {
         self.segments.push_back(Segment { number: self.next, discontinuous, group });
         self.gap = false;
         self.next += 1;
-        while self.segments.len() > MOST_SEGMENTS
+        while self.segments.len() > MAX_SEGMENTS
             || (self.segments.len() > KEPT_SEGMENTS && self.seconds_after_the_first() >= KEPT)
-            || (self.segments.len() > FEWEST_SEGMENTS && self.bytes_kept() > MOST_BYTES)
-            || (self.segments.len() > 1 && self.bytes_kept() > MOST_BYTES_ANYWAY)
+            || (self.segments.len() > FEWEST_SEGMENTS && self.bytes_kept() > MAX_BYTES)
+            || (self.segments.len() > 1 && self.bytes_kept() > MAX_BYTES_ANYWAY)
         {
             self.segments.pop_front();
             self.discontinuities +=
@@ -344,10 +344,10 @@ impl State {
     }
 
     fn count_reader(&mut self, reader: &str, now: Instant) {
-        if self.readers.len() >= MOST_READERS {
+        if self.readers.len() >= MAX_READERS {
             self.forget_readers(now);
         }
-        if self.readers.len() < MOST_READERS || self.readers.contains_key(reader) {
+        if self.readers.len() < MAX_READERS || self.readers.contains_key(reader) {
             self.readers.insert(reader.to_owned(), now);
         }
     }
@@ -506,7 +506,7 @@ mod tests {
         assert!(list.ends_with("#EXTINF:1.000,\n1-2.m4s\n"), "{list}");
         // Without end there is a limit: what is left out is a discontinuity, and a recording starts with the next key frame.
         piece(true, 1);
-        piece(false, MOST_BYTES_ANYWAY);
+        piece(false, MAX_BYTES_ANYWAY);
         let beyond = piece(false, 1);
         assert!(live.lock().since_key_frame(&beyond).is_none());
         piece(true, 6);
@@ -551,7 +551,7 @@ mod tests {
         for epoch in 0..100 {
             push(&mut live.lock(), epoch, 0.04, 10);
         }
-        assert_eq!(live.lock().segments.len(), MOST_SEGMENTS);
+        assert_eq!(live.lock().segments.len(), MAX_SEGMENTS);
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(crate) const AT_ONCE: usize = 2;
 /// How ffmpeg writes a picture into its output.
 pub(crate) const OUTPUT: &str = "-frames:v 1 -q:v 3 -c:v mjpeg -f image2pipe pipe:1";
 /// No sane JPEG is larger.
-const LARGEST: u64 = 64 << 20;
+const MAX_SIZE: u64 = 64 << 20;
 /// What every JPEG begins with.
 const BEGINNING: [u8; 3] = [0xff, 0xd8, 0xff];
 
@@ -25,7 +25,7 @@ pub(crate) async fn decode(
     input: &[&[u8]],
     within: Duration,
 ) -> Result<Vec<u8>, EngineError> {
-    let picture = children.output(start, input, LARGEST, within).await?;
+    let picture = children.output(start, input, MAX_SIZE, within).await?;
     if picture.starts_with(&BEGINNING) {
         Ok(picture)
     } else {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SHARDS: usize = 16;
 /// Callers a shard knows by themselves; 65,536 together.
-const MOST: usize = 4096;
+const MAX_COUNT: usize = 4096;
 /// Counters of a full shard that its other callers share.
 const SHARED: u64 = 256;
 /// Below this no shard is worth clearing.
@@ -66,7 +66,7 @@ impl StateStore for Shared {
             *known = next;
             return Ok(outcome);
         }
-        if shard.callers.len() >= MOST {
+        if shard.callers.len() >= MAX_COUNT {
             self.0.crowded.store(true, Ordering::Relaxed);
             let slot = (key / SHARDS as u64) % SHARED;
             let (outcome, next) = f(shard.shared.get(&slot).copied())?;
@@ -89,7 +89,7 @@ impl ShrinkableKeyedStateStore<u64> for Shared {
             let mut shard = self.0.lock(shard);
             shard.callers.retain(|_, full| *full > drop_below);
             shard.shared.retain(|_, full| *full > drop_below);
-            shard.clear_at = (2 * shard.callers.len()).min(MOST);
+            shard.clear_at = (2 * shard.callers.len()).min(MAX_COUNT);
         }
     }
 

@@ -17,7 +17,7 @@ use super::http::Server;
 use crate::EngineError;
 
 /// No sane answer is longer.
-const LARGEST: usize = 16 << 20;
+const MAX_SIZE: usize = 16 << 20;
 /// Paths asked for at once.
 const PAGE: u32 = 1000;
 /// Pages that are read.
@@ -197,7 +197,7 @@ impl Api {
     async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Bytes, Failure> {
         let response = self.server.ask(method, path, body, self.within).await.map_err(Failure::Broken)?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), LARGEST).collect().await;
+        let body = Limited::new(response.into_body(), MAX_SIZE).collect().await;
         self.judged(status, body.map_err(|error| Failure::Broken(error.to_string()))?.to_bytes())
     }
 

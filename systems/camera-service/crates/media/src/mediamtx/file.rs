@@ -31,7 +31,7 @@ const AHEAD: f64 = 2.0;
 /// Seconds that may come between a jump of a camera's clock and the end of its file, for which the file is cut before it.
 const AFTER_JUMP: u64 = 5;
 /// No sane beginning of a fragment is longer.
-const LARGEST_BOX: u64 = 32 << 20;
+const MAX_BOX: u64 = 32 << 20;
 const PROBE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the files of a recording come from and go to.
@@ -367,7 +367,7 @@ impl Growth {
             if end > self.size {
                 break;
             }
-            if (header.kind == Moov::KIND || header.kind == Moof::KIND) && end - body_at <= LARGEST_BOX {
+            if (header.kind == Moov::KIND || header.kind == Moof::KIND) && end - body_at <= MAX_BOX {
                 let mut body = Vec::new();
                 (&mut reader).take(end - body_at).read_to_end(&mut body)?;
                 if header.kind == Moov::KIND {

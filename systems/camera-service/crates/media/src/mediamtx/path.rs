@@ -24,7 +24,7 @@ pub(super) const CLOSE_AFTER: Duration = Duration::from_secs(2);
 /// where nobody was reading yet.
 const REOPENED_AFTER: Duration = CLOSE_AFTER.saturating_add(Duration::from_millis(500));
 /// Without rotation by time. MediaMTX always rotates, and refuses a longer time.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 
 /// Whether and where to a path is recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +56,7 @@ impl Recording {
             on: true,
             // Each element has a use: MediaMTX may want them all for its own playback server.
             pattern: format!("{folder}/{FOLDER}{name}/%path_%s-%f"),
-            rotate_every: rotate_every.map_or(LONGEST, |every| every.min(LONGEST)),
+            rotate_every: rotate_every.map_or(MAX_DURATION, |every| every.min(MAX_DURATION)),
         })
     }
 }
