@@ -2,7 +2,7 @@
 
 /// Of the findings at the first run over the last reports that no rule had seen: how many are right to both of who judged
 /// them, of how many.
-pub const RIGHT: (u32, u32) = (76, 93);
+pub const RIGHT: (u32, u32) = (35, 47);
 
 /// Of the defects that readers saw in public reports who did not know the rules: how many are found, of how many.
 pub const FOUND: (u32, u32) = (5, 224);

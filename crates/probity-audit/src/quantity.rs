@@ -283,7 +283,11 @@ pub fn scan(text: &str) -> Vec<Quantity> {
             && after_two.is_some_and(char::is_alphanumeric)
             && matches!(suffix, Suffix::Nothing | Suffix::Of(_))
             && !(after == Some('-') && after_two.is_some_and(char::is_alphabetic));
-        if glued || part {
+        // "8.7e9".
+        let power = matches!(suffix, Suffix::Word("e"))
+            && at == first + 1
+            && [after, after_two].into_iter().flatten().find(|c| !matches!(c, '-' | '+')).is_some_and(|c| c.is_ascii_digit());
+        if glued || part || power {
             // The rest of a version, date or time is none either.
             let rest = &text[at..];
             if part {

@@ -650,6 +650,90 @@ fn a_success_rate_is_of_what_is_counted_beside_it() {
 }
 
 #[test]
+fn a_tick_alone_says_that_something_is_there_and_not_that_it_passed() {
+    only(
+        "passed-unchecked",
+        &[
+            "- ✅ Restore works (not tested)",
+            "| Part | Result |\n|---|---|\n| Restore | ✅ (not tested) |",
+            "- ✅ **Load testing**: passed\n\n## Next steps\n\n1. **Load testing**: in June",
+            "#### ✅ Staging\n\n- Alerts (temporarily disabled)",
+        ],
+        &[
+            "- ✅ Restore (not tested)",
+            "- ✅ **Load testing**\n\n## Next steps\n\n1. **Load testing**: in June",
+            "#### ✅ Staging\n\n- ✅ Alerts (mail, telephone - disabled)",
+        ],
+    );
+}
+
+#[test]
+fn what_explains_itself_behind_its_name_is_no_open_box() {
+    let ready = |open: &str| {
+        format!("# Shop\n\n**Status**: ✅ PRODUCTION READY\n\n## Before the release\n\n{open}")
+    };
+    let planted = ["- ⏳ Load testing", "- [ ] Load testing: in June", "- Load testing: failed"].map(ready);
+    let sound = ["- ⏳ Load testing: needs the new machine", "- Load testing: 8 to 10 hours"].map(ready);
+    only("open-preconditions", &planted.each_ref().map(String::as_str), &sound.each_ref().map(String::as_str));
+}
+
+#[test]
+fn a_list_adds_up_where_it_says_of_what_or_is_long_enough() {
+    only(
+        "parts-not-total",
+        &["- Indoor: 40\n- Outdoor: 30\n- Spare: 10\n- Total: 85"],
+        &[
+            "- Indoor: 40\n- Outdoor: 30\n- Total: 75",
+            // They may run at once.
+            "- Reading time: 30 seconds\n- Writing time: 5 seconds\n- Total time: 40 seconds",
+            // The limit of all is no sum of limits.
+            "- Lookup timeout: 30 ticks\n- Reply timeout: 5 ticks\n- Total timeout: 45 ticks",
+        ],
+    );
+}
+
+#[test]
+fn a_line_with_a_number_in_brackets_names_a_group() {
+    only(
+        "count-not-list",
+        &[
+            "**Roles (4)**:\n\n- `admin`\n- `guest`\n- `owner`",
+            "### Roles (5)\n\n- `admin`\n- `guest`\n- `owner`",
+        ],
+        // What is left of them.
+        &["**Roles (5)**:\n\n- `admin`\n- `guest`\n- `owner`"],
+    );
+}
+
+#[test]
+fn a_ticked_target_is_met_where_it_is_called_so() {
+    only(
+        "target-missed",
+        &["- 79% coverage ✅ (target: 95%)", "- 79% coverage ✅ meets the 95% target"],
+        &["- 79% coverage ✅ Closer to the 95% target"],
+    );
+}
+
+#[test]
+fn rough_percentages_and_powers_of_ten_are_not_held_to_their_digits() {
+    only("percent-not-fraction", &["- Phases done: 3 of 14 (25%)"], &["- Phases done: 3 of 14 (~25%)"]);
+    only(
+        "change-not-percent",
+        &["| Value | Before | After | Change |\n|---|---|---|---|\n| Stiffness | 870 | 87 | 100x |"],
+        &["| Value | Before | After | Change |\n|---|---|---|---|\n| Stiffness | 8.7e9 | 8.7e7 | 100x |"],
+    );
+}
+
+#[test]
+fn a_conclusion_that_is_reached_is_no_certainty() {
+    only(
+        "beyond-its-limits",
+        &["- Logs: cannot be accessed\n\nThis is definitive proof that the job runs."],
+        &["- Logs: cannot be accessed\n\nThe review has reached a definitive conclusion."],
+    );
+}
+
+#[test]
 fn what_a_thing_cannot_do_is_no_limit_of_the_report() {
     only(
         "beyond-its-limits",

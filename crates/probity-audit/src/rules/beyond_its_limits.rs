@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(
     CERTAIN,
-    r"\b(definitive(ly)? (conclusion|evidence|proof|prove[sdn]?)|conclusive (evidence|proof)|all (real|actual|legitimate) (issues|failures|problems|defects|bugs|vulnerabilities) (were |are |have been )?(identified|found|detected|caught)|(all|100 ?% of) (the )?(issues|failures|problems|defects|bugs|vulnerabilities) (were|have been) (identified|found|detected|caught))\b"
+    r"\b(definitive(ly)? (evidence|proof|prove[sdn]?)|conclusive (evidence|proof)|all (real|actual|legitimate) (issues|failures|problems|defects|bugs|vulnerabilities) (were |are |have been )?(identified|found|detected|caught)|(all|100 ?% of) (the )?(issues|failures|problems|defects|bugs|vulnerabilities) (were|have been) (identified|found|detected|caught))\b"
 );
 pattern!(
     WEAKENED,

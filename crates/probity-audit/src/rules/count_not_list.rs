@@ -55,6 +55,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             if let Some((listed, first, bare)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default(), told)
                 && listed != told
                 && (listed.abs_diff(told) <= MAX_APART || bare)
+                // A line with a number in brackets names a group, of which the list may hold what is left.
+                && (listed.abs_diff(told) == 1 || announced.place != Place::Prose || !announced.lower.contains('('))
                 && (2..=MAX_TOLD).contains(&told)
             {
                 let message = format!("{told} are announced, and {listed} are listed");

@@ -80,10 +80,11 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let weighs = |one: &&Assertion| {
         let text = all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
         let shown = EXAMINED.is_in(text) || (ready.section == one.section && ready.at > one.at);
-        // What has neither box nor sign is open where it says what is to be done.
+        // A box and a row are open by their form, and a sign by itself. An item without says what is to be done; one with an explanation behind its name tells of more.
         let statement = all.document.statements.get(one.at);
-        let signed = statement.is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. } | Place::Row { .. }) || s.lower.contains(['⏳', '❌', '☐', '🔴']))
-            || labelled(without_marks(text)).is_some() || TO_DO.is_in(without_marks(text));
+        let explains = labelled(without_marks(text)).is_some();
+        let signed = statement.is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. } | Place::Row { .. }) || !explains && s.lower.contains(['⏳', '❌', '☐', '🔴']))
+            || TO_DO.is_in(without_marks(text));
         shown && signed && !MINOR.is_in(all.document.heading(one.section)) && is_demanded(all, one) && !THERE.is_in(all.document.heading(one.section)) && !ENVIRONMENT.is_in(text) && !STEP.is_in(without_marks(text)) && !text.contains('(')
     };
     let open: Vec<&Assertion> = open.into_iter().filter(weighs).collect();

@@ -35,7 +35,7 @@ pattern!(OPEN, r"⏳|🔄|📋|❌|\b(pending|deferred|planned|not started|todo|
 pattern!(ELSEWHERE, r"\b(buffer|by design|exclud\w*|includ\w*|excl|incl|plus|not counted|without)\b");
 pattern!(OVERLAP, r"\b(unique|distinct|overlap\w*)\b");
 pattern!(SPELT, r"\b0[0-9x]|\b(bytes?|digits?|bits?|chars|characters)\b|байт");
-pattern!(BUDGET, r"\b(budgets?|limits?|max(imum)?|targets?|allowed|thresholds?)\b");
+pattern!(BUDGET, r"\b(budgets?|limits?|max(imum)?|targets?|allowed|thresholds?|timeouts?)\b");
 pattern!(MERGED, r"\b(tbd|merged|overlap\w*|dedup\w*|duplicates? removed)\b");
 pattern!(EFFORT, r"\b(effort|estimated?|hours|days)\b");
 pattern!(KINDS, r"^(critical|high|medium|low|minor|major|info(rmational)?|passed|passing|failed|failing|skipped|pending|complete[d]?|done|open|closed|fixed|resolved|remaining|in progress|get|post|put|delete|patch|unit|integration|e2e)( [a-z]+)?$");
@@ -242,11 +242,15 @@ fn same_kind(one: &Quantity, other: &Quantity) -> bool {
     kind && (one.unit == other.unit || one.kind != Kind::Plain || one.unit.is_empty() || other.unit.is_empty())
 }
 
+/// Fewer items are any things beside a total that does not say what it is of.
+const MIN_LISTED: usize = 3;
+
 /// A list of counts that ends with its total, or with findings by severity beside the number of all.
 fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let labels: Vec<&Assertion> = all.done().filter(|one| one.form == Form::Label && one.modality == Modality::Done && one.measured().is_some()).collect();
     for list in labels.chunk_by(|one, other| one.block == other.block && one.section == other.section) {
-        let plain = |one: &&Assertion| one.measured().is_some_and(|q| (q.is_count() || matches!(q.kind, Kind::Seconds(_))) && !q.rough && !q.negative && q.bound.is_none());
+        // Durations may be limits, or run at once.
+        let plain = |one: &&Assertion| one.measured().is_some_and(|q| q.is_count() && !q.rough && !q.negative && q.bound.is_none());
         // Nothing but the number, its unit and what stands in brackets, on a line of its own.
         let whole = |one: &Assertion| {
             let statement = all.document.statements.get(one.at);
@@ -276,7 +280,7 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         };
         // The budget of all is more than what is known to be in it.
         let before = all.document.statements.get(..parts[0].at).unwrap_or_default().iter().next_back();
-        if BUDGET.is_in(all.document.heading(total.section)) || before.is_some_and(|s| BUDGET.is_in(&s.lower)) {
+        if BUDGET.is_in(&total.name) || BUDGET.is_in(all.document.heading(total.section)) || before.is_some_and(|s| BUDGET.is_in(&s.lower)) {
             continue;
         }
         // "Total visas" is of what is called visas, where some of it is; "test files" are no tests.
@@ -284,7 +288,7 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let of_it = |part: &Assertion| has(singular(part.name.trim().rsplit(' ').next().unwrap_or("")));
         let shares_word = |part: &Assertion| part.subject.words().any(has);
         let bare = TOTAL.is_in(total.name.trim()) || ALL_FOUND.is_in(total.name.trim());
-        if !parts.iter().all(|part| of_it(part)) && (!bare || parts.iter().any(|part| shares_word(part))) {
+        if !parts.iter().all(|part| of_it(part)) && (!bare || parts.len() < MIN_LISTED || parts.iter().any(|part| shares_word(part))) {
             continue;
         }
         // "32 + 8*n bytes" is a formula.

@@ -16,8 +16,8 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "Something passes that elsewhere was not checked, is pending or is switched off.",
     explanation: "A subject that passes (a tick, PASS, \"is validated\") in one place, and of which another says that it was not tested, is \
-        not running, pending or a next step; an item or a cell that is ticked \
-        and takes it back itself; a heading that says that all below it passed or is complete, over a row or an item that failed or is pending. What was missing before it was mended is not meant.",
+        not running, pending or a next step; a cell that is ticked, \
+        or an item that is said in words to pass, and takes it back itself; a heading that says that all below it passed or is complete, over a row or an item that failed or is pending. What was missing before it was mended is not meant.",
     example: "| Aspect | Status |\n|---|---|\n| Concurrent access | ✅ PASS |\n\n## Risks\n\nConcurrent access was not tested.",
 };
 
@@ -88,7 +88,7 @@ fn is_told(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
     let text = |one: &Assertion| all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
     let rows = claim.block == other.block && matches!(claim.form, Form::Cell(..));
     // A sign alone may adorn, and "90 %" is not all of it.
-    let worded = other.form == Form::Phrase || other.modality == Modality::Planned || WORDED.is_in(text(claim));
+    let worded = other.form == Form::Phrase || WORDED.is_in(text(claim));
     let said = other.modality == Modality::Planned || DENIES.is_in(text(other));
     let part = all.document.statements.get(claim.at).is_some_and(|s| s.quantities.iter().any(|q| q.percent().is_some_and(|share| share < 100.0)));
     let denied = claim.block != other.block || text(other).contains("not ");
@@ -154,7 +154,7 @@ fn own(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         }
         let text = without_marks(&statement.lower);
         let off = labelled(text)
-            .is_some_and(|(label, value)| WANTED.is_in(label) && OFF.is_in(text.get(value..).unwrap_or("")));
+            .is_some_and(|(label, value)| WANTED.is_in(label) && !label.contains('(') && OFF.is_in(text.get(value..).unwrap_or("")));
         // A long row tells of more than one thing.
         let coverage = COVERAGE.is_in(&statement.lower);
         if !((OWN.is_in(&statement.lower) || coverage) && statement.lower.len() <= MAX_OWN || off) {
@@ -164,10 +164,14 @@ fn own(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let ticked = |text: &str| (text.contains(TICKS) || TOLD.is_in(text)) && !text.contains(['❌', '⚠']);
+        // A tick alone, before an item, says that something is there; that it passed is told in words, or by a column.
+        let told = OWN.find(&statement.lower).and_then(|denied| statement.lower.get(..denied.start())).unwrap_or("");
+        let passes = ticked(&statement.lower) && (off || matches!(statement.place, Place::Row { .. }) || WORDED.is_in(told));
         let heading = all.document.heading(statement.heading);
         // What a ticked heading lists may be there and be switched off.
-        if ticked(&statement.lower) || coverage || ticked(heading) && DISABLED.is_in(&statement.lower) {
-            let over = statement.heading.filter(|_| !ticked(&statement.lower) && !coverage);
+        let below = !ticked(&statement.lower) && ticked(heading) && DISABLED.is_in(&statement.lower);
+        if passes || coverage || below {
+            let over = statement.heading.filter(|_| below && !coverage);
             let line = over.and_then(|over| all.document.statements.get(over)).map_or(statement.line, |over| over.line);
             let message = format!("marked as passed, and {} says that it was not", words_of(all, at));
             found.push(Finding::new(message, [line, statement.line]));

@@ -88,7 +88,8 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         if before.matches('"').count() % 2 == 1 || lines {
             continue;
         }
-        let plain = percent.bound.is_none() && fraction.bound.is_none() && !fraction.rough;
+        // "~25 %" is near enough to what it is meant for.
+        let plain = percent.bound.is_none() && !percent.rough && fraction.bound.is_none() && !fraction.rough;
         // What is complete to 88 % may be so with parts of what is left: "Completion: 88 % (9 of 10 products)".
         let partly = percent.start < fraction.start && COMPLETION.is_in(before);
         // "75/100 (95 % production ready)" tells of two things.

@@ -24,6 +24,8 @@ pattern!(NOT_MET, r"❌|⚠|🔴|🟡|\b(not|no|below|missed|fail\w*|short|almos
 // What is safe of a limit does not reach it.
 pattern!(ALARM, r"\b(safe|clean|stable|normal|healthy|quiet|alarm|alert|(from|above|over) baseline)\b");
 pattern!(NAMED, r"\b(target|goal|required|requirements?|threshold|standard|slo|sla|exceed\w*|meets?|met)\b");
+pattern!(TOLD_MET, r"\b(met|meets|achieved|fulfilled|satisfied|reached|exceed\w*|pass(ed)?)\b");
+pattern!(CALLED, r"\b(target|goal|required?|requirements?|threshold|standard|slo|sla)\W*((is|of|was)\W+)?((at least|at most|less than|more than)\W+)?$");
 pattern!(WANTED, r"\b(coverage|pass\w*|success\w*|availab\w+|uptime|accura\w+|complet\w+|compliance|score|quality|stability|reliab\w+|confidence|rates?|found|detect\w*|progress)\b");
 pattern!(REQUIRED, r"\b(required|mandatory)\b");
 
@@ -98,7 +100,9 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let cell = matches!(pair.claim.form, Form::Cell(..));
         // "Exceeds 5000 ms" and "42.7 % custom code (target: 45 %) exceeded" may be meant either way.
         let told = pair.target.bound.is_some() || cell;
-        let unsure = |s: &Statement| !cell && (!NAMED.is_in(&s.lower) || match pair.target.kind {
+        // A tick alone, beside a target that is not called so before its number, may be for coming nearer.
+        let before = |s: &Statement| s.lower.get(..pair.target.start).is_some_and(|before| CALLED.is_in(before));
+        let unsure = |s: &Statement| !cell && (!NAMED.is_in(&s.lower) || !(TOLD_MET.is_in(&s.lower) || before(s)) || match pair.target.kind {
             Kind::Seconds(_) => s.lower.contains("exceed"),
             Kind::Percent => !told && !WANTED.is_in(&s.lower),
             _ => false,
