@@ -725,6 +725,46 @@ fn rough_percentages_and_powers_of_ten_are_not_held_to_their_digits() {
 }
 
 #[test]
+fn every_way_to_read_a_number_that_makes_it_right_is_accepted() {
+    only(
+        "change-not-percent",
+        &["- Quality: +43% (58 → 94)", "- Files: +36% (58 files → 94 files)"],
+        // Marks of a hundred.
+        &["- Quality: +36% (58 → 94)"],
+    );
+    only(
+        "percent-not-fraction",
+        &["- Machines: 98% (28/29 running)"],
+        // A mark, and what it is given for.
+        &["- Machines: 98% (29/29 running)"],
+    );
+}
+
+#[test]
+fn a_tick_may_be_for_what_is_expected_and_a_state_is_no_demand() {
+    let table = |head: &str| {
+        format!("| Metric | Current | {head} | Target | Status |\n|---|---|---|---|---|\n| Load time | 11.5s | yes | <2.5s | ✅ |")
+    };
+    only(
+        "target-missed",
+        &[
+            &table("Remark"),
+            "- Required metrics: 4/8 found ✅",
+            "- ✅ Cases automated, in percent: 78.6% (>80% target)",
+        ],
+        &[&table("Estimated"), "- Login required: 45/47 ✅"],
+    );
+}
+
+#[test]
+fn a_suite_of_tests_is_no_sample() {
+    let row = |name: &str| {
+        format!("| Metric | Value | Target | Status |\n|---|---|---|---|\n| {name} | 100% (4/4) | > 95% | ✅ |")
+    };
+    only("sample-too-small", &[&row("Restart success rate")], &[&row("Test success rate")]);
+}
+
+#[test]
 fn a_conclusion_that_is_reached_is_no_certainty() {
     only(
         "beyond-its-limits",

@@ -139,9 +139,12 @@ fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<Stri
             // Points of percentages.
             // So they are of scores up to 1.
             let scores = a <= 1.0 && b <= 1.0 && before.decimals > 0;
+            // And of bare numbers up to 100, which may be marks.
+            let marks = [before, after].iter().all(|q| q.kind == Kind::Plain && q.unit.is_empty() && q.value <= 100.0);
             let points = match before.kind {
                 Kind::Percent => (b - a).abs(),
                 _ if scores => 100.0 * (b - a).abs(),
+                _ if marks => (b - a).abs(),
                 _ => 100.0 * (b - a).abs() / a,
             };
             let shares = [(b - a).abs() / a, (b - a).abs() / b, b / a, a / b, (b - a).abs() / (a + b) * 2.0, points / 100.0];

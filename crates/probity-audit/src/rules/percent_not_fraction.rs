@@ -116,7 +116,9 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         let year = (1900.0..=2100.0).contains(&whole) && (part <= 31.0 || part >= 1900.0);
         // What is done by a time is no share of the time.
         let time = seconds(&fraction.unit).is_some() || fraction.unit.starts_with(['周', '天']);
-        if whole <= 0.0 || part > whole || year || time {
+        // All of them, and a mark below it.
+        let mark = part == whole && percent.value < 100.0;
+        if whole <= 0.0 || part > whole || year || time || mark {
             continue;
         }
         let real = 100.0 * part / whole;

@@ -30,7 +30,7 @@ pattern!(
 );
 pattern!(
     CENSUS,
-    r"\b(coverage|covered|checklist|requirements?|score|points?|compliance|controls?|rows|files|records|stories|tasks|items|features|unit tests?|suite|documents?|implemented|complete\w*)\b"
+    r"\b(coverage|covered|checklist|requirements?|score|points?|compliance|controls?|rows|files|records|stories|tasks|items|features|tests?|suite|documents?|implemented|complete\w*)\b"
 );
 pattern!(TRIED, r"^(tests?|endpoints?( were tested)?|attempts?|trials?|runs?|total (tests|attempts|runs|trials)|sample size|samples?)$");
 

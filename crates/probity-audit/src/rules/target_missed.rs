@@ -27,7 +27,9 @@ pattern!(NAMED, r"\b(target|goal|required|requirements?|threshold|standard|slo|s
 pattern!(TOLD_MET, r"\b(met|meets|achieved|fulfilled|satisfied|reached|exceed\w*|pass(ed)?)\b");
 pattern!(CALLED, r"\b(target|goal|required?|requirements?|threshold|standard|slo|sla)\W*((is|of|was)\W+)?((at least|at most|less than|more than)\W+)?$");
 pattern!(WANTED, r"\b(coverage|pass\w*|success\w*|availab\w+|uptime|accura\w+|complet\w+|compliance|score|quality|stability|reliab\w+|confidence|rates?|found|detect\w*|progress)\b");
-pattern!(REQUIRED, r"\b(required|mandatory)\b");
+pattern!(FORECAST, r"\b(estimated?|expected|projected|forecast|planned)\b");
+// "Login required: 45/47" tells of what they are.
+pattern!(REQUIRED, r"^(all |the )?(required|mandatory)\b");
 
 /// A target with the value beside it.
 pub(super) struct Pair<'a> {
@@ -80,6 +82,12 @@ pub(super) fn pairs<'a>(all: &'a Assertions<'_>) -> Vec<Pair<'a>> {
     out
 }
 
+/// Whether another column of the table tells what is expected, for which the tick may be.
+fn is_forecast(all: &Assertions<'_>, claim: &Assertion) -> bool {
+    let Form::Cell(table, ..) = claim.form else { return false };
+    all.document.tables.get(table).is_some_and(|table| table.column(|head| FORECAST.is_in(head)).is_some())
+}
+
 /// Whether it stands in a box that is not ticked.
 fn is_unticked(all: &Assertions<'_>, claim: &Assertion) -> bool {
     let statement = all.document.statements.get(claim.at);
@@ -102,12 +110,12 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let told = pair.target.bound.is_some() || cell;
         // A tick alone, beside a target that is not called so before its number, may be for coming nearer.
         let before = |s: &Statement| s.lower.get(..pair.target.start).is_some_and(|before| CALLED.is_in(before));
-        let unsure = |s: &Statement| !cell && (!NAMED.is_in(&s.lower) || !(TOLD_MET.is_in(&s.lower) || before(s)) || match pair.target.kind {
+        let unsure = |s: &Statement| !cell && (!NAMED.is_in(&s.lower) || !(TOLD_MET.is_in(&s.lower) || pair.target.bound.is_some() || before(s)) || match pair.target.kind {
             Kind::Seconds(_) => s.lower.contains("exceed"),
             Kind::Percent => !told && !WANTED.is_in(&s.lower),
             _ => false,
         });
-        let other = |s: &Statement| unsure(s) || ALARM.is_in(&s.lower) || s.lower.len() > MAX_SENTENCE || !cell && kinds(s) > 2;
+        let other = |s: &Statement| unsure(s) || is_forecast(all, pair.claim) || ALARM.is_in(&s.lower) || s.lower.len() > MAX_SENTENCE || !cell && kinds(s) > 2;
         if all.document.statements.get(pair.claim.at).is_some_and(other) {
             continue;
         }
