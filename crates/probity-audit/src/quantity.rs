@@ -286,7 +286,11 @@ pub fn scan(text: &str) -> Vec<Quantity> {
         // "8.7e9".
         let power = matches!(suffix, Suffix::Word("e"))
             && at == first + 1
-            && [after, after_two].into_iter().flatten().find(|c| !matches!(c, '-' | '+')).is_some_and(|c| c.is_ascii_digit());
+            && [after, after_two]
+                .into_iter()
+                .flatten()
+                .find(|c| !matches!(c, '-' | '+'))
+                .is_some_and(|c| c.is_ascii_digit());
         if glued || part || power {
             // The rest of a version, date or time is none either.
             let rest = &text[at..];

@@ -669,12 +669,15 @@ fn a_tick_alone_says_that_something_is_there_and_not_that_it_passed() {
 
 #[test]
 fn what_explains_itself_behind_its_name_is_no_open_box() {
-    let ready = |open: &str| {
-        format!("# Shop\n\n**Status**: ✅ PRODUCTION READY\n\n## Before the release\n\n{open}")
-    };
+    let ready =
+        |open: &str| format!("# Shop\n\n**Status**: ✅ PRODUCTION READY\n\n## Before the release\n\n{open}");
     let planted = ["- ⏳ Load testing", "- [ ] Load testing: in June", "- Load testing: failed"].map(ready);
     let sound = ["- ⏳ Load testing: needs the new machine", "- Load testing: 8 to 10 hours"].map(ready);
-    only("open-preconditions", &planted.each_ref().map(String::as_str), &sound.each_ref().map(String::as_str));
+    only(
+        "open-preconditions",
+        &planted.each_ref().map(String::as_str),
+        &sound.each_ref().map(String::as_str),
+    );
 }
 
 #[test]
@@ -743,7 +746,9 @@ fn every_way_to_read_a_number_that_makes_it_right_is_accepted() {
 #[test]
 fn a_tick_may_be_for_what_is_expected_and_a_state_is_no_demand() {
     let table = |head: &str| {
-        format!("| Metric | Current | {head} | Target | Status |\n|---|---|---|---|---|\n| Load time | 11.5s | yes | <2.5s | ✅ |")
+        format!(
+            "| Metric | Current | {head} | Target | Status |\n|---|---|---|---|---|\n| Load time | 11.5s | yes | <2.5s | ✅ |"
+        )
     };
     only(
         "target-missed",
@@ -759,7 +764,9 @@ fn a_tick_may_be_for_what_is_expected_and_a_state_is_no_demand() {
 #[test]
 fn a_suite_of_tests_is_no_sample() {
     let row = |name: &str| {
-        format!("| Metric | Value | Target | Status |\n|---|---|---|---|\n| {name} | 100% (4/4) | > 95% | ✅ |")
+        format!(
+            "| Metric | Value | Target | Status |\n|---|---|---|---|\n| {name} | 100% (4/4) | > 95% | ✅ |"
+        )
     };
     only("sample-too-small", &[&row("Restart success rate")], &[&row("Test success rate")]);
 }

@@ -6,6 +6,7 @@ mod block;
 mod entity;
 mod escape;
 mod list;
+mod patience;
 mod scan;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use self::block::Decoded;
 use self::escape::Escapes;
+pub(crate) use self::patience::Patience;
 use self::scan::Texts;
 
 /// The most encoders, one within another, in which a secret is found.
@@ -74,16 +76,16 @@ impl Masks {
         self.texts.is_none()
     }
 
-    /// The text with every form masked.
-    pub(crate) fn mask(&self, text: &str) -> String {
+    /// The text with every form masked; nothing of it once patience is at an end.
+    pub(crate) fn mask_within(&self, text: &str, patience: &Patience) -> String {
         if self.is_empty() {
             return text.to_owned();
         }
         let mut out = Vec::with_capacity(text.len());
-        let mut masking = Masking::new(self);
+        let mut masking = Masking { patience: Some(patience), ..Masking::new(self) };
         masking.update(text.as_bytes(), &mut |part| out.extend_from_slice(part));
         masking.finish(&mut |part| out.extend_from_slice(part));
-        text_of(out)
+        if patience.gave_up() { String::new() } else { text_of(out) }
     }
 
     /// The first so many bytes of a text, with every form masked that begins within them.
@@ -138,11 +140,15 @@ impl Masks {
         masked
     }
 
-    /// The texts with every form masked, also where it lies across several of them: they are lines of one.
-    pub(crate) fn mask_lines(&self, lines: &[&str]) -> Vec<String> {
+    /// The texts with every form masked, also where it lies across several of them: they are lines of one. None of them once
+    /// patience is at an end.
+    pub(crate) fn mask_lines_within(&self, lines: &[&str], patience: &Patience) -> Vec<String> {
         let whole = lines.join("\n");
         let (mut masked, mut done) = (Vec::new(), 0);
         while done < whole.len() {
+            if patience.is_over() {
+                return Vec::new();
+            }
             let window = whole.as_bytes().get(done..whole.len().min(done + WINDOW)).unwrap_or_default();
             let until = if done + window.len() == whole.len() { window.len() } else { WINDOW - OVERLAP };
             let found = self.masked(window, until);
@@ -247,13 +253,19 @@ fn misread(forms: &BTreeSet<Vec<u8>>) -> BTreeSet<Vec<u8>> {
 /// Bytes that are masked as they come. What is masked does not depend on how they are cut.
 struct Masking<'m> {
     masks: &'m Masks,
+    /// Nothing more is handed on once it is at an end.
+    patience: Option<&'m Patience>,
     /// What came since the last window was handed on, in which a form may have begun.
     held: Vec<u8>,
 }
 
 impl<'m> Masking<'m> {
     fn new(masks: &'m Masks) -> Self {
-        Self { masks, held: Vec::new() }
+        Self { masks, patience: None, held: Vec::new() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.patience.is_some_and(Patience::is_over)
     }
 
     fn update(&mut self, mut part: &[u8], out: &mut impl FnMut(&[u8])) {
@@ -265,6 +277,9 @@ impl<'m> Masking<'m> {
             self.held.extend_from_slice(now);
             part = later;
             if self.held.len() == WINDOW {
+                if self.is_over() {
+                    return;
+                }
                 let done = self.masks.walk(&self.held, WINDOW - OVERLAP, out);
                 self.held.drain(..done);
             }
@@ -272,6 +287,9 @@ impl<'m> Masking<'m> {
     }
 
     fn finish(self, out: &mut impl FnMut(&[u8])) {
+        if self.is_over() {
+            return;
+        }
         self.masks.walk(&self.held, self.held.len(), out);
     }
 }

@@ -10,6 +10,7 @@ use probity_plan::{Artifact, Barrier, Blocked, FactType, Lane, Observation, Prob
 use crate::clock::Began;
 use crate::look::Wanted;
 use crate::observe::Sighting;
+use crate::run::Stop;
 use crate::secrets::Secrets;
 
 /// The longest text or list, as JSON, that is kept as a fact.
@@ -18,6 +19,8 @@ pub const MAX_FACT: usize = 64 << 10;
 const EXCERPT: usize = 4 << 10;
 /// So many bytes are masked in no time worth speaking of, also of text that is made to be slow.
 const MAX_MASKED_HERE: usize = 4 << 10;
+/// How long what a look brought may be masked.
+const MAX_MASKING: Duration = Duration::from_secs(10);
 /// A silence counts as such if the observer itself was kept for no more than this part of the time-out.
 const MAX_KEPT: u32 = 10;
 
@@ -94,8 +97,8 @@ impl Taken {
 
 impl Kept<'_> {
     /// What is recorded of what was seen. What takes long to mask is masked on a thread of its own: this one keeps time for
-    /// other looks.
-    pub async fn take(&self, sighting: Sighting, secrets: &Secrets) -> Taken {
+    /// other looks. What is not masked in time, or before the run stops, is behind a barrier.
+    pub async fn take(&self, sighting: Sighting, secrets: &Secrets, stop: &Stop) -> Taken {
         let Sighting { seen, times, by } = sighting;
         let Place { probe, cell, slot, lane, trial } = self.place;
         let mut observation = Observation {
@@ -135,16 +138,7 @@ impl Kept<'_> {
         if observation.facts.values().map(size).sum::<usize>() <= MAX_MASKED_HERE {
             return record(observation, spec, keep_all, secrets);
         }
-        let (secrets, blank) =
-            (secrets.clone(), Observation { facts: BTreeMap::new(), ..observation.clone() });
-        let recorded = tokio::task::spawn_blocking(move || record(observation, spec, keep_all, &secrets));
-        recorded.await.unwrap_or_else(|_| {
-            let why = Blocked::new(Barrier::Aborted, "what was seen could not be masked");
-            Taken {
-                observation: Observation { unknown: BTreeMap::from([("*".to_owned(), why)]), ..blank },
-                artifacts: Vec::new(),
-            }
-        })
+        masked_within(MAX_MASKING, observation, (spec, keep_all), secrets, stop).await
     }
 
     /// Nobody was silent for the whole time-out if the observer did not listen all that time: what it missed meanwhile may
@@ -164,6 +158,38 @@ impl Kept<'_> {
             }
         }
     }
+}
+
+/// The same on a thread of its own, which is not waited for any longer than this, nor where the run stops.
+async fn masked_within(
+    limit: Duration,
+    observation: Observation,
+    (spec, keep_all): (&'static KindSpec, bool),
+    secrets: &Secrets,
+    stop: &Stop,
+) -> Taken {
+    let blank = Observation { facts: BTreeMap::new(), ..observation.clone() };
+    let (secrets, _waiting) = secrets.within(limit);
+    let recorded = tokio::task::spawn_blocking(move || {
+        let taken = record(observation, spec, keep_all, &secrets);
+        (!secrets.gave_up()).then_some(taken)
+    });
+    let why = tokio::select! {
+        biased;
+        recorded = recorded => match recorded {
+            Ok(Some(taken)) => return taken,
+            Ok(None) => too_slow_to_mask(limit),
+            Err(_) => Blocked::new(Barrier::Aborted, "what was seen could not be masked"),
+        },
+        reason = stop.requested() => Blocked::by(reason),
+    };
+    let unknown = BTreeMap::from([("*".to_owned(), why)]);
+    Taken { observation: Observation { unknown, ..blank }, artifacts: Vec::new() }
+}
+
+/// What was seen is so long, and so made, that it was not masked in this time.
+pub(crate) fn too_slow_to_mask(limit: Duration) -> Blocked {
+    Blocked::new(Barrier::TimedOut, format!("not masked within {} s", limit.as_secs()))
 }
 
 /// The observation with its secrets masked, and without what is too long: that is an artifact with `keep_all`, else an
@@ -267,4 +293,61 @@ pub fn to_microseconds(at: jiff::Timestamp) -> jiff::Timestamp {
 
 fn microseconds(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use probity_plan::{Cause, kinds};
+
+    use super::*;
+
+    fn observation(body: &str) -> Observation {
+        Observation {
+            probe: "page".to_owned(),
+            cell: BTreeMap::new(),
+            slot: 0,
+            attempt: 1,
+            superseded: false,
+            lane: Lane::Parallel,
+            started: jiff::Timestamp::UNIX_EPOCH,
+            offset_us: 0,
+            duration_us: 0,
+            scheduling_delay_us: None,
+            trial: None,
+            observer: 0,
+            facts: BTreeMap::from([("body".to_owned(), Value::from(body))]),
+            artifacts: BTreeMap::new(),
+            excerpts: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+        }
+    }
+
+    fn masked(limit: Duration, body: &str, stop: &Stop) -> Taken {
+        let secrets = Secrets::new(BTreeMap::from([("key".to_owned(), "correct horse".to_owned())])).unwrap();
+        let of = (kinds::kind("http").unwrap(), true);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let taken = runtime.block_on(masked_within(limit, observation(body), of, &secrets, stop));
+        runtime.shutdown_background();
+        taken
+    }
+
+    #[test]
+    fn what_is_made_to_be_slow_to_mask_keeps_a_run_no_longer_than_a_limit_and_not_from_its_end() {
+        let long = Duration::from_secs(600);
+        let short = masked(long, "<correct horse>", &Stop::default());
+        assert_eq!(short.observation.facts["body"], Value::from("<[secret key]>"));
+        // Many windows, each of which takes a while.
+        let slow = "\\".repeat(16 << 20);
+        let late = masked(Duration::from_millis(1), &slow, &Stop::default());
+        assert_eq!(late.observation.unknown["*"].barrier, Barrier::TimedOut);
+        let stop = Stop::default();
+        stop.request(Cause::Interrupted { signal: "SIGTERM".to_owned() });
+        let began = std::time::Instant::now();
+        let stopped = masked(long, &slow, &stop);
+        assert_eq!(stopped.observation.unknown["*"].barrier, Barrier::Aborted);
+        assert!(began.elapsed() < Duration::from_secs(20));
+        for taken in [late, stopped] {
+            assert!(taken.observation.facts.is_empty() && taken.artifacts.is_empty());
+        }
+    }
 }

@@ -12,6 +12,7 @@ use probity_plan::{Act, Blocked, Introduction, Lane, Observation, Observer, Prob
 use crate::look::{Context, Seen, Wanted};
 use crate::memory::Memories;
 use crate::observation::{Kept, Place, Times};
+use crate::run::Stop;
 use crate::secrets::Secrets;
 use crate::{kinds, metronome, tables};
 
@@ -202,7 +203,7 @@ pub fn look_once(
     let request = Request::new(&place, wanted, None);
     let taken = runtime.block_on(async {
         let sighting = observe.observe(&request, &|_| ()).await;
-        kept.take(sighting, secrets).await
+        kept.take(sighting, secrets, &Stop::default()).await
     });
     runtime.shutdown_background();
     Ok(taken.observation)

@@ -424,7 +424,7 @@ impl Runner<'_> {
                 by: None,
             },
         };
-        kept.take(sighting, self.secrets).await
+        kept.take(sighting, self.secrets, self.stop).await
     }
 }
 

@@ -16,7 +16,7 @@ use rustix::fs::OFlags;
 use url::Url;
 
 use crate::look::Seen;
-use crate::mask::{self, Masks};
+use crate::mask::{self, Masks, Patience};
 use crate::plaintext::{Plaintext, Syntax};
 
 /// The least length of a secret, and of each of its lines, in bytes; a shorter one would be found by accident all over the
@@ -41,6 +41,17 @@ pub struct Secrets {
     numbers: Arc<BTreeMap<u64, String>>,
     /// Those that are tokens and become others by themselves, by name, and when.
     until: Arc<BTreeMap<String, jiff::Timestamp>>,
+    /// How long masking may go on.
+    patience: Arc<Patience>,
+}
+
+/// Ends the patience of who masks when dropped: nobody waits any more.
+pub(crate) struct Waiting(Arc<Patience>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// When a token becomes another one.
@@ -137,7 +148,19 @@ impl Secrets {
         let numbers = Arc::new(numbers.collect());
         let masks =
             Masks::new(texts).map_err(|error| vec![format!("the secrets cannot be masked: {error}")])?;
-        Ok(Self { masks: Arc::new(masks), numbers, values: Arc::new(values), until: Arc::default() })
+        Ok(Self { masks: Arc::new(masks), numbers, values: Arc::new(values), ..Self::default() })
+    }
+
+    /// The same secrets for who masks for at most so long, and no longer than somebody waits. What these mask is to be thrown
+    /// away where they [gave up](Self::gave_up).
+    pub(crate) fn within(&self, most: Duration) -> (Self, Waiting) {
+        let patience = Arc::new(Patience::of(most));
+        (Self { patience: Arc::clone(&patience), ..self.clone() }, Waiting(patience))
+    }
+
+    /// Whether something was not masked, as patience came to its end.
+    pub(crate) fn gave_up(&self) -> bool {
+        self.patience.gave_up()
     }
 
     /// The token among the secrets of these names that is the first to become another one.
@@ -165,7 +188,7 @@ impl Secrets {
 
     /// The text with every secret in every form replaced by its name.
     pub fn mask(&self, text: &str) -> String {
-        self.masks.mask(text)
+        self.masks.mask_within(text, &self.patience)
     }
 
     /// The SHA-256 of these bytes as they would be recorded, in lower-case hexadecimal: a digest of what holds a secret
@@ -288,7 +311,12 @@ impl Secrets {
             Value::Text(text) => *text = self.mask(text),
             Value::List(list) => match lines_of(list) {
                 Some(lines) => {
-                    *list = self.masks.mask_lines(&lines).into_iter().map(Value::Text).collect();
+                    *list = self
+                        .masks
+                        .mask_lines_within(&lines, &self.patience)
+                        .into_iter()
+                        .map(Value::Text)
+                        .collect();
                 }
                 None => list.iter_mut().for_each(|value| self.mask_value(value)),
             },

@@ -2,6 +2,7 @@
 //! is decoded, whatever it is. Must not know what is looked for.
 
 use std::cmp::Reverse;
+use std::sync::LazyLock;
 
 use super::escape::{Escapes, Reading, Unit, begins};
 use super::list;
@@ -99,19 +100,89 @@ pub(super) fn decode(
 ) {
     // With escapes of each number of encoders by itself: one of more may swallow what one of fewer begins.
     for escaped in 0..depth {
-        if escaped > 0 && !escapes.any(|read| read.depth == escaped) {
+        let uses = if escaped > 0 { Uses::of(escapes, escaped) } else { Uses::default() };
+        if escaped > 0 && uses.any == 0 {
             break;
         }
-        for block in &BLOCKS {
-            block.runs(bytes, escapes, escaped, (least * 8).div_ceil(block.bits), &mut |cells| {
+        for (number, block) in
+            BLOCKS.iter().enumerate().filter(|(number, _)| uses.allow(1 << number, escaped))
+        {
+            let places = uses.places_of(1 << number);
+            block.runs(bytes, escapes, places, escaped, (least * 8).div_ceil(block.bits), &mut |cells| {
                 (0..block.period).for_each(|before| decoded(&block.decode(cells, before, escaped + 1)));
             });
         }
-        utf16(bytes, escapes, escaped, Blank::Written, least, decoded);
-        if escaped > 0 && bytes.iter().any(|byte| matches!(byte, b'+' | b'_')) {
-            utf16(bytes, escapes, escaped, Blank::Not, least, decoded);
+        if may_be_utf16(bytes, escaped, uses.places_of(NUL), least) {
+            utf16(bytes, escapes, escaped, Blank::Written, least, decoded);
+            if escaped > 0 && bytes.iter().any(|byte| matches!(byte, b'+' | b'_')) {
+                utf16(bytes, escapes, escaped, Blank::Not, least, decoded);
+            }
         }
-        list::decode(bytes, escapes, escaped, least, decoded);
+        if uses.allow(LIST, escaped) {
+            list::decode(bytes, escapes, escaped, least, decoded);
+        }
+    }
+}
+
+/// What an escape can be part of, a bit each: the encodings of [`BLOCKS`] come first, then lists of numbers, then UTF-16 as
+/// the byte that is nothing.
+const LIST: u8 = 1 << BLOCKS.len();
+const NUL: u8 = LIST << 1;
+/// That there is an escape of as many encoders.
+const ESCAPE: u8 = NUL << 1;
+
+/// What each ASCII character can be part of.
+static PARTS: LazyLock<[u8; 128]> = LazyLock::new(|| {
+    std::array::from_fn(|at| {
+        let byte = u8::try_from(at).unwrap_or_default();
+        let of_block = |(number, block): (usize, &Block)| {
+            u8::from(block.is(byte) || (block.gap)(byte, Some(b'\n'))) << number
+        };
+        let of_blocks = BLOCKS.iter().enumerate().map(of_block).fold(0, std::ops::BitOr::bitor);
+        of_blocks | u8::from(list::stands(byte)) * LIST | u8::from(byte == 0) * NUL
+    })
+});
+
+/// What the escapes of at most so many encoders can be part of.
+#[derive(Default)]
+struct Uses {
+    /// Where there is one that is part of anything, and what.
+    places: Vec<(usize, u8)>,
+    /// What one of just so many encoders is part of.
+    any: u8,
+}
+
+impl Uses {
+    fn of(escapes: &Escapes<'_>, depth: u8) -> Self {
+        let (mut places, mut any) = (Vec::new(), 0);
+        for (at, readings) in escapes.places() {
+            let mut parts = 0;
+            for read in readings.iter().take_while(|read| read.depth <= depth) {
+                let part = match read.unit {
+                    // Between the characters of whatever it is.
+                    Unit::Nothing => LIST - 1,
+                    unit => unit.ascii().map_or(0, |byte| PARTS[usize::from(byte)]),
+                };
+                parts |= part;
+                if read.depth == depth {
+                    any |= part | ESCAPE;
+                }
+            }
+            if parts != 0 {
+                places.push((at, parts));
+            }
+        }
+        Self { places, any }
+    }
+
+    /// Whether this can have an escape of so many encoders in it.
+    fn allow(&self, part: u8, depth: u8) -> bool {
+        depth == 0 || self.any & part != 0
+    }
+
+    /// Where there is an escape that can be part of this.
+    fn places_of(&self, part: u8) -> impl Iterator<Item = usize> {
+        self.places.iter().filter(move |(_, parts)| parts & part != 0).map(|(at, _)| *at)
     }
 }
 
@@ -121,6 +192,7 @@ impl Block {
         &self,
         bytes: &[u8],
         escapes: &Escapes<'_>,
+        places: impl Iterator<Item = usize>,
         depth: u8,
         least: usize,
         whole: &mut impl FnMut(&[Cell]),
@@ -142,7 +214,7 @@ impl Block {
         }
         let mut cells = Vec::new();
         let mut at = 0;
-        for place in escapes.places() {
+        for place in places {
             if place < at || self.is(bytes[place]) || self.fit(escapes, place, depth, None).is_none() {
                 continue;
             }
@@ -293,6 +365,34 @@ impl Block {
     }
 }
 
+/// The most bytes from one that is nothing to the next, where a character between them is shown by who reads Latin-1; where it
+/// is in an escape; and where what is nothing is in one itself.
+const MAX_SHOWN: usize = 3;
+const MAX_ESCAPED: usize = 64;
+const MAX_ESCAPES: usize = 1 << 10;
+
+/// Whether so many bytes that are nothing are near enough to each other, as they stand or in escapes at these places, ascending.
+/// The last character has none behind it in big-endian order.
+fn may_be_utf16(bytes: &[u8], escaped: u8, places: impl Iterator<Item = usize>, least: usize) -> bool {
+    let most = if escaped > 0 { MAX_ESCAPED } else { MAX_SHOWN };
+    let mut places = places.map(|at| (at, MAX_ESCAPES)).peekable();
+    let (mut before, mut count) = ((0, most), 0);
+    for raw in memchr::memchr_iter(0, bytes).map(|at| (at, most)).chain([(usize::MAX, 0)]) {
+        while let Some(next) = places.next_if(|place| *place < raw).or(Some(raw)) {
+            let most = before.1.max(next.1);
+            count = if next.0 - before.0 <= most { count + 1 } else { 1 };
+            before = next;
+            if count + 1 >= least {
+                return true;
+            }
+            if next == raw {
+                break;
+            }
+        }
+    }
+    false
+}
+
 /// What `+` and `_` are: characters of base64, or blanks, as forms and headers write them.
 #[derive(Clone, Copy, PartialEq)]
 enum Blank {
@@ -314,11 +414,6 @@ fn utf16(
         Some(byte @ (b'+' | b'_')) if blank == Blank::Not => (at + 1, *byte, 0),
         _ => unescaped(bytes, escapes, at, depth),
     };
-    let nothing = |read: &Reading| read.unit.ascii() == Some(0);
-    // The last one has nothing behind it in big-endian order.
-    if bytes.iter().filter(|byte| **byte == 0).count() + 1 < least && (depth == 0 || !escapes.any(nothing)) {
-        return;
-    }
     let (mut run, mut pending) = (Decoded { bytes: Vec::new(), spans: Vec::new(), depth: depth + 1 }, None);
     let (mut at, mut escaped) = (0, 0);
     let mut whole = |run: &mut Decoded, escaped: &mut u8| {

@@ -62,8 +62,10 @@ pub(super) struct Escapes<'b> {
     depth: u8,
     /// Steps that may be made yet.
     left: usize,
-    /// Where there is one, from the last to the first, and which are its readings.
-    places: Vec<(usize, std::ops::Range<usize>)>,
+    /// Where there is one, from the last to the first, and where its readings begin.
+    places: Vec<(usize, usize)>,
+    /// For each byte the number of its place, counted from 1; 0, also for what is behind the end, where there is none.
+    numbers: Vec<u32>,
     readings: Vec<Reading>,
 }
 
@@ -71,16 +73,20 @@ impl<'b> Escapes<'b> {
     /// Those of these bytes. What an escape is made of stands behind its beginning, so they are read from the end.
     pub(super) fn new(bytes: &'b [u8], depth: u8) -> Self {
         let left = STEPS + STEPS_A_BYTE * bytes.len();
-        let mut escapes = Self { bytes, depth, left, places: Vec::new(), readings: Vec::new() };
+        let mut escapes =
+            Self { bytes, depth, left, places: Vec::new(), numbers: Vec::new(), readings: Vec::new() };
         let mut found = Vec::new();
         let mut end = if depth > 0 { bytes.len() } else { 0 };
         while let Some(at) = bytes.get(..end).and_then(|bytes| bytes.iter().rposition(|byte| begins(*byte))) {
             let steps = escapes.read(at, bytes[at], &mut found);
             escapes.left = escapes.left.saturating_sub(steps);
             if !found.is_empty() {
-                let start = escapes.readings.len();
+                escapes.places.push((at, escapes.readings.len()));
                 escapes.readings.append(&mut found);
-                escapes.places.push((at, start..escapes.readings.len()));
+                if escapes.numbers.is_empty() {
+                    escapes.numbers.resize(at + 1, 0);
+                }
+                escapes.numbers[at] = u32::try_from(escapes.places.len()).unwrap_or_default();
             }
             end = at;
         }
@@ -90,18 +96,20 @@ impl<'b> Escapes<'b> {
     /// Every way to read the escape that begins here, those of fewer encoders first, the rare ones of each last. That it is
     /// no escape, but the byte itself, is not among them.
     pub(super) fn at(&self, at: usize) -> &[Reading] {
-        let place = self.places.binary_search_by(|(place, _)| at.cmp(place)).ok();
-        place.and_then(|number| self.readings.get(self.places[number].1.clone())).unwrap_or_default()
+        match self.numbers.get(at) {
+            None | Some(0) => &[],
+            Some(number) => self.of_place(*number as usize - 1),
+        }
     }
 
-    /// Where there are escapes, from the first to the last.
-    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
-        self.places.iter().rev().map(|(at, _)| *at)
+    fn of_place(&self, number: usize) -> &[Reading] {
+        let end = self.places.get(number + 1).map_or(self.readings.len(), |(_, start)| *start);
+        self.readings.get(self.places[number].1..end).unwrap_or_default()
     }
 
-    /// Whether any is read as this.
-    pub(super) fn any(&self, is: impl FnMut(&Reading) -> bool) -> bool {
-        self.readings.iter().any(is)
+    /// Where there are escapes, from the first to the last, with their readings.
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, &[Reading])> {
+        (0..self.places.len()).rev().map(|number| (self.places[number].0, self.of_place(number)))
     }
 
     /// Whether this may be part of another escape.

@@ -49,7 +49,7 @@ pub(super) fn decode(
 }
 
 /// Whether this byte can be within a run.
-fn stands(byte: u8) -> bool {
+pub(super) fn stands(byte: u8) -> bool {
     byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X' | b'-') || separates(byte)
 }
 

@@ -2,6 +2,8 @@
 //! the number of texts: an Aho-Corasick automaton reads along, in as many places at once as there are ways to read what
 //! stands there. Must not know what base64 is.
 
+use std::sync::LazyLock;
+
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, BuildError};
@@ -16,6 +18,8 @@ pub(super) struct Texts {
     start: StateID,
     /// Whether a text can begin with this byte, or an escape.
     wakes: Vec<bool>,
+    /// Whether a text can begin with this ASCII character.
+    first: Vec<bool>,
     /// Whether any has a character beyond ASCII. If none has, such a byte is no part of any, unless full-width letters begin
     /// with it.
     beyond_ascii: bool,
@@ -38,7 +42,8 @@ impl Texts {
         let wakes = (0..=u8::MAX).map(|byte| {
             begins(byte) || first(byte) || byte == FULL_WIDTH || (beyond_ascii && !byte.is_ascii())
         });
-        Ok(Self { start, wakes: wakes.collect(), beyond_ascii, automaton })
+        let first = (0..=u8::MAX).map(first).collect();
+        Ok(Self { start, wakes: wakes.collect(), first, beyond_ascii, automaton })
     }
 
     /// Tells where each text stands in these bytes, with these escapes: from where to where, and which. A text that stands in several ways is told as often.
@@ -142,7 +147,16 @@ impl<F: FnMut(usize, usize, usize)> Scan<'_, F> {
 
     /// Reads each escape.
     fn fork(&mut self, way: &Way, read: &[Reading], others: &mut Vec<Way>) {
+        let idle = self.is_idle(way);
         for reading in read {
+            // One that goes on with no text is not kept.
+            let ascii = reading.unit.ascii();
+            if idle
+                && (reading.unit == Unit::Nothing
+                    || ascii.is_some_and(|byte| !self.texts.first[usize::from(byte)]))
+            {
+                continue;
+            }
             let mut way = way.clone();
             self.read(&mut way, reading.unit, reading.end);
             self.keep(way, others);
@@ -208,12 +222,18 @@ impl<F: FnMut(usize, usize, usize)> Scan<'_, F> {
     }
 
     fn character(&mut self, way: &mut Way, c: char, end: usize) {
-        for c in fold(c) {
-            let mut bytes = [0; 4];
-            let text = c.encode_utf8(&mut bytes);
-            self.feed(way, text.as_bytes(), end);
+        if let Some(folded) = LATIN_1.get(c as usize) {
+            folded.chars().for_each(|c| self.folded_character(way, c, end));
+        } else {
+            fold(c).for_each(|c| self.folded_character(way, c, end));
         }
         self.mark(way, end);
+    }
+
+    fn folded_character(&mut self, way: &mut Way, c: char, end: usize) {
+        let mut bytes = [0; 4];
+        let text = c.encode_utf8(&mut bytes);
+        self.feed(way, text.as_bytes(), end);
     }
 
     /// One character for the automaton.
@@ -274,6 +294,11 @@ fn fold(c: char) -> impl Iterator<Item = char> {
     // By way of the upper case: `ß` is `SS` there.
     c.nfkd().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkd()
 }
+
+/// The characters of Latin-1, folded: decoded bytes are full of them.
+static LATIN_1: LazyLock<[String; 256]> = LazyLock::new(|| {
+    std::array::from_fn(|c| u8::try_from(c).into_iter().flat_map(|c| fold(char::from(c))).collect())
+});
 
 /// What the automaton reads of a text.
 fn folded(text: &[u8]) -> Vec<u8> {

@@ -10,6 +10,16 @@ fn masks(texts: &[&str]) -> Masks {
     Masks::new(texts.iter().enumerate().map(|(at, text)| ((*text).to_owned(), format!("[{at}]")))).unwrap()
 }
 
+impl Masks {
+    fn mask(&self, text: &str) -> String {
+        self.mask_within(text, &Patience::default())
+    }
+
+    fn mask_lines(&self, lines: &[&str]) -> Vec<String> {
+        self.mask_lines_within(lines, &Patience::default())
+    }
+}
+
 /// An encoder, from text to text.
 type Encoder = (&'static str, fn(&str) -> String);
 
@@ -359,5 +369,19 @@ fn base64_in_utf_16_in_json_is_read_also_where_it_has_a_plus_or_an_underscore() 
                 assert!(masks(&[secret]).mask(&json).contains("[0]"), "{secret}: {base64}");
             }
         }
+    }
+}
+
+#[test]
+fn what_is_not_masked_in_time_is_not_handed_on() {
+    let masks = masks(&["correct horse"]);
+    let long = "x y ".repeat(WINDOW / 2);
+    let ended = Patience::default();
+    ended.end();
+    for patience in [ended, Patience::of(std::time::Duration::ZERO)] {
+        assert!(!patience.gave_up());
+        assert_eq!(masks.mask_within(&long, &patience), "");
+        assert!(patience.gave_up());
+        assert_eq!(masks.mask_lines_within(&["short", "lines"], &patience), Vec::<String>::new());
     }
 }

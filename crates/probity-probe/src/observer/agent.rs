@@ -17,12 +17,15 @@ use tokio::sync::oneshot;
 
 use super::protocol::{Begin, FromAgent, Hello, Order, PROTOCOL, Report, ToAgent, read_frame, write_frame};
 use crate::clock::{Clock, MachineClock};
-use crate::look::Seen;
+use crate::look::{Seen, on_a_thread};
+use crate::observation::too_slow_to_mask;
 use crate::observe::{Here, Request, Sharing, Sighting};
 use crate::secrets::Secrets;
 
 /// How long looks under way are given to end once nobody asks any more.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How long what a look brought may be masked: the other side waits for an answer little longer than for the look.
+const MAX_MASKING: Duration = Duration::from_secs(4);
 
 /// Lets what is started from now on be able to do no more than these capabilities allow, in hexadecimal: what the processes have
 /// among which it is started. Only before there is another thread.
@@ -135,7 +138,7 @@ impl Looker {
             Err(blocked) => Sighting::blocked(blocked),
         };
         let microseconds = |elapsed: Duration| u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        let Seen { facts, unknown } = self.masked(order, seen);
+        let Seen { facts, unknown } = self.masked(order, seen).await;
         Report {
             id: order.id,
             started,
@@ -160,9 +163,16 @@ impl Looker {
         }
     }
 
-    fn masked(&self, order: &Order, seen: Seen) -> Seen {
+    /// Masks on a thread of its own, before the other side takes this one for lost.
+    async fn masked(&self, order: &Order, seen: Seen) -> Seen {
         let spec = probity_plan::kinds::kind(&order.kind);
-        self.secrets.mask_seen(seen, |fact| spec.and_then(|spec| spec.fact(fact)).map(|fact| fact.ty))
+        let (secrets, _waiting) = self.secrets.within(MAX_MASKING);
+        let masked = on_a_thread(move || {
+            let seen =
+                secrets.mask_seen(seen, |fact| spec.and_then(|spec| spec.fact(fact)).map(|fact| fact.ty));
+            if secrets.gave_up() { Err(too_slow_to_mask(MAX_MASKING)) } else { Ok(seen) }
+        });
+        masked.await.unwrap_or_else(Seen::nothing)
     }
 }
 
