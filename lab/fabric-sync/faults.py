@@ -10,13 +10,16 @@ import pathlib
 import signal
 import struct
 import threading
+import time
 import typing
 import urllib.request
 
 import lies
+from proxy import Proxy
 from world import KINDS, LEASE, NAME, lab
 
-DEVICES = "dcim/devices/"
+DEVICES, INTERFACES, CABLES, ADDRESSES = "dcim/devices/", "dcim/interfaces/", "dcim/cables/", "ipam/ip-addresses/"
+BUNDLE = "server-02--bundled--leaf-01"
 
 
 def nothing(_world):
@@ -110,6 +113,15 @@ def lock_table(world):
     world.servers.start("session", psql, signal.SIGKILL, env=os.environ | lab.debian_libraries())
 
 
+def fill_page(world):
+    """More prefixes of somebody else than a page of NetBox has, past NetBox, which would take long over it."""
+    copies = "SELECT (jsonb_populate_record(one, jsonb_build_object('id', 900000 + n, 'custom_field_data', '{}'::jsonb, 'vrf_id', NULL, 'vlan_id', NULL,"
+    copies += " 'prefix', '172.16.' || n / 250 || '.' || n % 250 || '/32'))).*"
+    statement = f"INSERT INTO ipam_prefix {copies} FROM ipam_prefix AS one, generate_series(1, 1001) AS n WHERE one.id = (SELECT min(id) FROM ipam_prefix)"
+    psql = [lab.debian("psql"), "-h", world.netbox_servers.told["folder"], "-U", "netbox", "-d", "netbox", "-c", statement]
+    lab.run(psql, env=os.environ | lab.debian_libraries())
+
+
 def rename_tag(world):
     tag = world.netbox.named("extras/tags/", "fabric-sync-protect")
     world.netbox.ask("PATCH", f"extras/tags/{tag['id']}/", {"name": "keep", "slug": "keep"})
@@ -131,6 +143,83 @@ def edit_and_pause(world):
 
 def edit(world):
     world.netbox.change(DEVICES, "leaf-01", description="a person's words")
+
+
+def paused(world):
+    return [world.netbox.named("extras/tags/", "fabric-sync-pause")["id"]]
+
+
+def move_cable(world):
+    """A person plugs a cable of the fabric into another port, and tags it."""
+    leaf, cable = world.netbox.named(DEVICES, "leaf-01"), world.netbox.first(CABLES, label=BUNDLE)
+    made = world.netbox.ask("POST", INTERFACES, {"device": leaf["id"], "name": "E1/40", "type": "other"})
+    ends = [{"object_type": "dcim.interface", "object_id": made["id"]}]
+    world.netbox.ask("PATCH", f"{CABLES}{cable['id']}/", {"a_terminations": ends, "tags": paused(world)})
+
+
+def move_prefix(world):
+    """A person puts a subnet into a VRF of their own, and tags it."""
+    theirs = world.netbox.ask("POST", "ipam/vrfs/", {"name": "theirs"})
+    prefix = world.netbox.first("ipam/prefixes/", prefix="10.0.1.0/24")
+    world.netbox.ask("PATCH", f"ipam/prefixes/{prefix['id']}/", {"vrf": theirs["id"], "tags": paused(world)})
+
+
+def halve_bundle(world):
+    """A connection is paused in the fabric, and a person takes one of its two cables."""
+    world.cluster.patch(world.cluster.path("Connection", BUNDLE), {"metadata": {"annotations": {"fabric-sync/pause": "true"}}})
+    world.wait_for_comparison()
+    world.netbox.ask("DELETE", f"{CABLES}{world.netbox.first(CABLES, label=BUNDLE)['id']}/")
+
+
+def tear_cable(world):
+    """A person deletes a port in which a cable is."""
+    port = world.netbox.first(INTERFACES, device="server-02", name="enp2s1")
+    world.netbox.ask("DELETE", f"{INTERFACES}{port['id']}/")
+
+
+def empty_port(world):
+    """A person takes the VLANs from a LAG, and a cache gives the sync the interface as it was."""
+    port = world.netbox.first(INTERFACES, device="leaf-01", name=BUNDLE)
+    world.before_netbox.lie = lies.old_answers(INTERFACES, [port])
+    world.netbox.ask("PATCH", f"{INTERFACES}{port['id']}/", {"tagged_vlans": []})
+
+
+def swap_addresses(world):
+    """Two switches' VTEP addresses, each assigned to the other, and a cache gives the sync both as they were."""
+    both = [world.netbox.first(ADDRESSES, address=f"172.30.12.{number}/32") for number in (0, 1)]
+    world.before_netbox.lie = lies.old_answers(ADDRESSES, both)
+    for one, other in (both, both[::-1]):
+        world.netbox.ask("PATCH", f"{ADDRESSES}{one['id']}/", {"assigned_object_type": "dcim.interface", "assigned_object_id": other["assigned_object_id"]})
+
+
+def make_twin(world):
+    """Two creations were under way at once: a device of another name bears a key that is another's."""
+    field, leaf = world.netbox.named("extras/custom-fields/", "fabric_sync_key"), world.netbox.named(DEVICES, "leaf-01")
+    twin = {name: leaf[name]["id"] for name in ("device_type", "role", "site")} | {"name": "leaf-01-again", "custom_fields": {field["name"]: leaf["custom_fields"][field["name"]]}}
+    for unique in (False, True):
+        world.netbox.ask("PATCH", f"extras/custom-fields/{field['id']}/", {"unique": unique})
+        if not unique:
+            world.netbox.ask("POST", DEVICES, twin)
+
+
+def leave_canary(world):
+    """A run of the plan was killed before it took back what it had made."""
+    world.cluster.create("Server", "probity-canary", description="put by a plan")
+    lab.wait_until("the server is in NetBox", lambda: world.netbox.ask("GET", f"{DEVICES}?name=probity-canary")["count"], 60)
+
+
+def show_everybody(world):
+    """What stands between the plan and NetBox does not pass the name of the user on, while a person works on something else."""
+    proxy = Proxy(world.netbox.url, lab.free_port())
+    proxy.lie, world.shown_netbox = lies.user_ignored, proxy.url
+    tenant = world.netbox.ask("POST", "tenancy/tenants/", {"name": "theirs", "slug": "theirs"})
+
+    def describe():
+        for number in itertools.count():
+            world.netbox.ask("PATCH", f"tenancy/tenants/{tenant['id']}/", {"description": f"for the {number}th time"})
+            time.sleep(1)
+
+    threading.Thread(target=describe, daemon=True).start()
 
 
 def make_foreign(world):
@@ -238,18 +327,66 @@ def alter_history(world):
     path.write_text("".join(lines[:1] + lines[2:]))
 
 
+def restore_history(world):
+    """The machine's files come back from a backup that is older than the last change of NetBox."""
+    path = world.home / f"state/{NAME}.history.jsonl"
+
+    def follow(name):
+        world.cluster.create("Server", name, description="S")
+        lab.wait_until("the server is in NetBox", lambda: world.netbox.ask("GET", f"{DEVICES}?name={name}")["count"], 60)
+        lab.wait_until("the history has all of it", lambda: '"ended"' in path.read_text().splitlines()[-1] or world.says(lambda fabric: not fabric["writing"]), 60)
+
+    follow("backed-up")
+    backup = path.read_bytes()
+    follow("lost")
+    world.servers.end("fabric-sync")
+    path.write_bytes(backup)
+    world.start_sync()
+
+
+def show_metrics(lie):
+    """Something stands before the sync's page."""
+
+    def seed(world):
+        proxy = Proxy(world.status_url, lab.free_port())
+        proxy.lie, world.shown_status = lie, proxy.url
+
+    return seed
+
+
+def hide_problem(world):
+    """Something of the fabric has no place in NetBox, and the metrics know nothing of it."""
+    dangling_reference(world)
+    lab.wait_until("the sync is out of sync", lambda: world.says(lambda fabric: fabric["summary"] != "in-sync"), 60)
+    show_metrics(lies.always_in_sync)(world)
+
+
+def log_token(world):
+    """A library of the sync has printed what it sent."""
+    with world.log.open("a") as log:
+        log.write(f"sent GET /api/status/ with Authorization: {world.netbox.tokens['fabric-sync']}\n")
+
+
 def block_history(world):
     """There is no place for the record: its name belongs to a folder."""
     (world.home / f"state/{NAME}.history.jsonl").mkdir()
 
 
-def set_clock_ahead(world):
-    """The sync's clock, and no other, is two days ahead."""
+def set_clock(world, seconds):
+    """The sync's clock, and no other, is so much ahead."""
     source = lab.ROOT / "systems/camera-service/tests/support/clock.c"
     library, ahead = world.folder / "clock.so", world.folder / "clock"
     lab.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source])
-    ahead.write_bytes(struct.pack("=qq", 2 * 86400, 1))
+    ahead.write_bytes(struct.pack("=qq", seconds, 1))
     world.environment = os.environ | {"LD_PRELOAD": str(library), "CLOCK": str(ahead)}
+
+
+def set_clock_ahead(world):
+    set_clock(world, 2 * 86400)
+
+
+def set_clock_behind(world):
+    set_clock(world, -120)
 
 
 def wait_for_watches(world):
@@ -273,10 +410,20 @@ FAULTS = {
     "token-expired": Fault("the sync's token in NetBox has expired", "let_in", expire_token),
     "permission-taken": Fault("the sync may no longer write devices in NetBox", "nothing_refused", take_permission),
     "tag-renamed": Fault("the tag that protects from deletion was renamed in NetBox", "marks", rename_tag),
+    "prefixes-many": Fault("NetBox has more prefixes than one page of it holds", "lists_whole", fill_page),
     "filter-disabled": Fault("the custom field of the key can no longer be filtered by", "prepared", disable_filter),
     # What people and other programs do.
     "edited-and-paused": Fault("a person edited a device and tagged it to be left alone", "switches_there", edit_and_pause),
     "edit-hidden": Fault("a person edited a device, and a cache gives the sync the device as it was", "switches_there", edit, before_netbox=lies.hides_an_edit),
+    "port-emptied-and-hidden": Fault("a person took the VLANs from a LAG, and a cache gives the sync the interface as it was", "attached", empty_port),
+    "addresses-swapped-and-hidden": Fault("two switches' VTEP addresses are swapped, and a cache gives the sync both as they were", "addressed", swap_addresses),
+    "cable-moved-and-paused": Fault("a person plugged a cable of the fabric into another port and tagged it to be left alone", "ends", move_cable),
+    "prefix-moved-and-paused": Fault("a person put a subnet into a VRF of their own and tagged it to be left alone", "subnets_there", move_prefix),
+    "bundle-halved": Fault("a connection is paused in the fabric, and a person took one of its two cables", "cabled", halve_bundle),
+    "cable-torn": Fault("a person deleted a port in which a cable was, and the sync tells differences only", "not_dangling", tear_cable, configuration={"mode": "detect"}),
+    "twins": Fault("two devices bear the same key, as after two creations at once", "unique", make_twin),
+    "canary-left": Fault("an earlier run of the plan was killed and left its canary", "clean", leave_canary),
+    "everybody-shown": Fault("a proxy before the plan drops the name of the user by whom changes are asked for", "asked_changes", show_everybody),
     "key-taken": Fault("a person took our key from a device, which keeps its name", "servers_there", let_go),
     "leftover-protected": Fault("a device that its fabric no longer has is protected in NetBox", "servers_left", protect_leftover),
     "foreign-cable": Fault("a person's cable is plugged into a port that the fabric uses", "cabled", foreign_cable),
@@ -291,6 +438,12 @@ FAULTS = {
     "status-kept": Fault("the sync has ended, and its last status is still served", "looks", end_and_impersonate),
     "two-instances": Fault("a second instance runs beside it, without a lease", "alone", second_instance),
     "clock-ahead": Fault("the sync's clock is two days ahead", "not_ahead", prepare=set_clock_ahead),
+    "clock-behind": Fault("the sync's clock is two minutes behind", "not_behind", prepare=set_clock_behind),
+    "metrics-frozen": Fault("the metrics are from a cache that never asks again", "metrics_move", show_metrics(lies.frozen_metrics())),
+    "metrics-lie": Fault("the metrics say in sync, and the sync does not", "metrics_agree", hide_problem),
+    "token-logged": Fault("the sync's token is in its log", "unspoken", log_token),
+    "token-repeated": Fault("NetBox refuses what heals a device, and repeats the sync's token in it", "nothing_refused", edit, before_netbox=lies.repeats_the_request),
+    "history-restored": Fault("the history comes from a backup that lacks the last changes", "reaches_back", restore_history),
     "history-altered": Fault("a line was taken out of the history", "history_whole", alter_history),
     "history-blocked": Fault("the history cannot be written", "writes", prepare=block_history),
     "detect-only": Fault("the sync is configured to tell differences only", "writes", configuration={"mode": "detect"}),
@@ -317,8 +470,19 @@ FAULTS = {
     "changes-not-written": Fault("changes are answered as done, and none is", "follows", before_netbox=lies.changes_are_not_written),
     "deletions-not-written": Fault("deletions are answered as done, and none is", "goes", before_netbox=lies.deletions_are_not_written),
     "words-cut": Fault("half of a description is written, and the answer has it whole", "arrives", before_netbox=lies.words_are_cut),
+    "tags-hidden": Fault(
+        "a cache gives the sync devices without their tags",
+        "protects",
+        before_netbox=lies.tags_hidden,
+        configuration={"deletion": {"grace": "0 s", "max_percent": 50}},
+    ),
+    "condition-dropped": Fault(
+        "a proxy drops the condition of a write, which then overrides what a person did since", "pauses", before_netbox=lies.without_if_match, configuration={"interval": "20 s"}
+    ),
     "comments-wiped": Fault("each write takes away what people wrote beside it", "keeps", before_netbox=lies.wipes_comments),
     "never-as-written": Fault("a field never reads as it was written", "settles", before_netbox=lies.never_as_written),
+    "name-never-as-written": Fault("a VLAN's name never reads as it was written", "settles", before_netbox=lies.another_name),
+    "replicas-differ": Fault("every other list of Kubernetes comes from a replica that has fallen behind", "quiet", before_kubernetes=lies.two_replicas()),
     "runs-unnamed": Fault("changes in NetBox do not name their run", "named", before_netbox=lies.no_message),
     "slow": Fault("each write takes longer than one may wait for it", "arrives", before_netbox=lies.slow),
 }

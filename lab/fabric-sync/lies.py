@@ -1,6 +1,7 @@
 """Lies on the way to NetBox or Kubernetes: each is told an asked server's honest answer, or keeps the question to itself. Only the sync is lied to; whoever
 validates it asks the servers themselves."""
 
+import itertools
 import json
 import time
 
@@ -151,6 +152,111 @@ def hides_an_edit(request, forward):
         if device.get("name") == "leaf-01":
             device["description"] = "VS-2"
     return answer.saying(document)
+
+
+def old_answers(path, objects):
+    """A cache: of these objects it gives what they were, whole; `path` is their list."""
+    kept = {one["id"]: one for one in objects}
+
+    def lie(request, forward):
+        if request.method != "GET" or not request.path.startswith(f"/api/{path}"):
+            return None
+        answer = forward(request)
+        document = answer.json()
+        if "results" not in document:
+            return answer.saying(kept.get(document["id"], document))
+        document["results"] = [kept.get(one["id"], one) for one in document["results"]]
+        return answer.saying(document)
+
+    return lie
+
+
+def another_name(request, forward):
+    """VLANs whose name comes back otherwise than it was written."""
+    if request.method != "GET" or "/ipam/vlans/" not in request.path:
+        return None
+    answer = forward(request)
+    document = answer.json()
+    for vlan in document.get("results", [document]):
+        vlan["name"] = "normalised"
+    return answer.saying(document)
+
+
+def two_replicas():
+    """Every other list of switches comes from a replica that has fallen behind."""
+    lists = itertools.count()
+
+    def lie(request, forward):
+        if request.method != "GET" or "/switches?" not in request.path or "watch=" in request.path:
+            return None
+        answer = forward(request)
+        document = answer.json()
+        if next(lists) % 2:
+            for switch in document["items"]:
+                if switch["metadata"]["name"] == "leaf-02":
+                    switch["spec"]["description"] = "what it was"
+        return answer.saying(document)
+
+    return lie
+
+
+def tags_hidden(request, forward):
+    """Nobody's tags are told, neither by lists nor by what answers a write."""
+    if request.method == "DELETE" or "/dcim/devices/" not in request.path:
+        return None
+    answer = forward(request)
+    if answer.status >= 300:
+        return answer
+    document = answer.json()
+    for device in document if isinstance(document, list) else document.get("results", [document]):
+        device["tags"] = []
+    return answer.saying(document)
+
+
+def without_if_match(request, forward):
+    """As a proxy does that passes on the headers it knows."""
+    request.headers = {name: value for name, value in request.headers.items() if name.lower() != "if-match"}
+    return forward(request) if request.method == "PATCH" else None
+
+
+def repeats_the_request(request, forward):
+    """Refuses what heals a device, and repeats what it was asked with, as a server does that was left in its debugging mode."""
+    if request.method != "PATCH" or b'"VS-2"' not in request.body:
+        return None
+    asked = [f"{name}: {value}" for name, value in request.headers.items() if name.lower() == "authorization"]
+    return Answer(400, JSON, json.dumps({"detail": f"cannot handle {request.method} with {asked}"}).encode())
+
+
+def frozen_metrics():
+    """What the metrics were when they were asked for first."""
+    kept = []
+
+    def lie(request, forward):
+        if request.path != "/metrics":
+            return None
+        if not kept:
+            kept.append(forward(request))
+        return kept[0]
+
+    return lie
+
+
+def always_in_sync(request, forward):
+    """Metrics of whatever sync say that all is well."""
+    if request.path != "/metrics":
+        return None
+    answer = forward(request)
+    answer.body = answer.body.replace(b'state="in_sync"} 0', b'state="in_sync"} 1').replace(b'state="out_of_sync"} 1', b'state="out_of_sync"} 0')
+    return answer
+
+
+def user_ignored(request, forward):
+    """Answers with everybody's changes, whoever's were asked for."""
+    if "/object-changes/" not in request.path:
+        return None
+    path, _, query = request.path.partition("?")
+    request.path = path + "?" + "&".join(part for part in query.split("&") if not part.startswith("user="))
+    return forward(request)
 
 
 def never_as_written(request, forward):

@@ -79,6 +79,13 @@ class NetBox:
     def change(self, path, name, **fields):
         return self.ask("PATCH", f"{path}{self.named(path, name)['id']}/", fields)
 
+    def first(self, path, **query):
+        """The first object of a list that a query brings."""
+        found = self.ask("GET", f"{path}?{urllib.parse.urlencode(query)}")["results"]
+        if not found:
+            raise lab.Failure(f"{path} has nothing with {query}")
+        return found[0]
+
 
 class Cluster:
     """As its administrator."""
@@ -120,6 +127,8 @@ class World:
         self.program = self.folder / "fabric-sync"
         shutil.copy(program, self.program)
         self.status_url = f"http://127.0.0.1:{lab.free_port()}"
+        # Where the plan looks: at the servers themselves, unless a fault has something stand between.
+        self.shown_status, self.shown_netbox = self.status_url, self.netbox.url
         self.fabric = {
             "name": NAME,
             "site": SITE,
@@ -130,6 +139,7 @@ class World:
         }
         self.set_token(self.netbox.tokens["fabric-sync"])
         self.environment = None
+        self.log = self.folder / "fabric-sync.log"
 
     def kubeconfig(self):
         config = json.loads(pathlib.Path(self.kubernetes.told["kubeconfig"]).read_text())
@@ -179,6 +189,13 @@ class World:
     def wait_until_in_sync(self):
         lab.wait_until("fabric-sync is in sync and leads", lambda: self.says(lambda fabric: fabric["summary"] == "in-sync" and fabric["leader"]), 240)
 
+    def wait_for_comparison(self):
+        """Until it has compared both sides whole that it read after this."""
+        before = self.says(lambda fabric: fabric["whole_as_of"])
+        for _ in range(2):
+            lab.wait_until("fabric-sync has compared once more", lambda last=before: self.says(lambda fabric: fabric["whole_as_of"] != last), 60)
+            before = self.says(lambda fabric: fabric["whole_as_of"])
+
     def signal_sync(self, number):
         os.kill(self.servers.processes()["fabric-sync"], number)
 
@@ -196,11 +213,13 @@ class World:
         return {
             "kubernetes": self.kubernetes.told["url"],
             "authority": self.kubernetes.told["certificate_authority"],
-            "netbox": self.netbox.url,
-            "status": self.status_url,
+            "netbox": self.shown_netbox,
+            "status": self.shown_status,
             "fabric": NAME,
             "program": str(self.program),
             "home": str(self.home),
+            "token_file": str(self.home / "secrets/netbox-token"),
+            "journal": f"cat {self.log}",
         }
 
 
