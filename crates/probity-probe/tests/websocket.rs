@@ -160,6 +160,7 @@ fn agrees(
     if let Some(origin) = request.headers().get("origin") {
         response.headers_mut().insert("x-origin", origin.clone());
     }
+    response.headers_mut().insert("x-host", request.headers()["host"].clone());
     Ok(response)
 }
 
@@ -458,4 +459,31 @@ async fn an_opening_is_what_the_standard_says_and_no_other() {
         (known(&seen, "answered"), barrier(&seen, "accepted")),
         (&Value::Bool(false), Barrier::Protocol)
     );
+}
+
+#[tokio::test]
+async fn an_address_of_a_link_is_reached_by_its_interface() {
+    let seen = see(act("ws://[fe80::1%25nosuch0]:80/", json!([]))).await;
+    assert_eq!(barrier(&seen, "*"), Barrier::Unsupported);
+    assert!(seen.unknown["*"].detail.contains("the interface"), "{seen:?}");
+    // The interface and the address of some link; there is none everywhere.
+    let all = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+    let Some(link) = all.lines().find(|line| line.starts_with("fe80")) else {
+        println!("SKIPPED: no interface here has a link-local address");
+        return;
+    };
+    let words: Vec<&str> = link.split_whitespace().collect();
+    let ip = std::net::Ipv6Addr::from(u128::from_str_radix(words[0], 16).unwrap());
+    let index = u32::from_str_radix(words[1], 16).unwrap();
+    let listener = tokio::net::TcpListener::bind(std::net::SocketAddrV6::new(ip, 0, 0, index)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_hdr_async(stream, agrees).await.unwrap();
+        while socket.next().await.is_some_and(|message| message.is_ok()) {}
+    });
+    let seen = see(act(format!("ws://[{ip}%25{}]:{port}/", words[5]), json!([{ "close": 1000 }]))).await;
+    assert_eq!(known(&seen, "accepted"), &Value::Bool(true), "{seen:?}");
+    let Value::Map(headers) = known(&seen, "headers") else { panic!("{seen:?}") };
+    assert_eq!(headers["x-host"], Value::from(format!("[{ip}]:{port}")));
 }

@@ -3,6 +3,7 @@
 pub mod closing;
 mod conversation;
 mod handshake;
+pub mod on_link;
 mod p521;
 pub mod smtp;
 pub mod starttls;

@@ -17,6 +17,7 @@ use url::Url;
 
 use super::closing::Watched;
 use super::handshake;
+use super::on_link::OnLink;
 use crate::connect::{self, Conversation, Fault, Stream, tls};
 use crate::look::{Context, Seen};
 use crate::plaintext::Syntax;
@@ -88,8 +89,9 @@ impl Opening<'_> {
                 format!("URL `{shown}`: {why}; write ws://host/path or wss://host/path"),
             )
         };
-        let text = context.expand(self.url, Syntax::Url)?;
-        let url = Url::parse(text.reveal()).map_err(|e| wrong(&e))?;
+        let filled = context.expand(self.url, Syntax::Url)?;
+        let (text, link) = OnLink::take_from(filled.reveal())?;
+        let url = Url::parse(&text).map_err(|e| wrong(&e))?;
         let host = url.host_str().ok_or_else(|| wrong(&"no host"))?;
         let secure = match url.scheme() {
             "wss" => true,
@@ -97,9 +99,12 @@ impl Opening<'_> {
             _ => return Err(wrong(&"no WebSocket").into()),
         };
         let port = url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 });
-        let request = self.request(context, text.reveal()).map_err(|why| wrong(&why))?;
+        let request = self.request(context, &text).map_err(|why| wrong(&why))?;
         let client = if secure { Some(tls::Client::load(host, &self.files, &[]).await?) } else { None };
-        let addresses = connect::resolve(host, port).await?;
+        let mut addresses = connect::resolve(host, port).await?;
+        if let Some(link) = link {
+            link.set_in(&mut addresses);
+        }
         let stream = conversation.tcp_from(self.own, &addresses).await?;
         let stream: Stream = match client {
             Some(client) => Box::new(client.shake_hands(stream, seen).await?),

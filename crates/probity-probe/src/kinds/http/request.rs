@@ -1,7 +1,6 @@
 //! What is sent, where, and over what.
 
-use std::borrow::Cow;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use base64::Engine;
@@ -19,6 +18,7 @@ use url::Url;
 use super::Phases;
 use super::client::Client;
 use super::head::{Answer, MAX_HEAD, MAX_HEADERS, is_whole, see_whole};
+use crate::connect::on_link::OnLink;
 use crate::connect::{self, Conversation, Fault, Stream, tls};
 use crate::look::{Context, Seen};
 use crate::plaintext::{Plaintext, Syntax};
@@ -31,7 +31,7 @@ pub(in crate::kinds) struct Destination {
     target: String,
     /// User and password of the URL that the plan gave, for that origin.
     basic: Option<(url::Origin, String)>,
-    /// The number of the interface whose link the plan's address is of, and that address.
+    /// The plan's address, where it is of a link.
     link: Option<OnLink>,
 }
 
@@ -39,7 +39,7 @@ impl Destination {
     /// From the plan's text, which errors show, and the same with its secrets in their places.
     pub fn parse(shown: &Text, filled: &Plaintext) -> Result<Self, Blocked> {
         let wrong = |why: String| Blocked::new(Barrier::Unsupported, why);
-        let (text, link) = without_zone(filled.reveal())?;
+        let (text, link) = OnLink::take_from(filled.reveal())?;
         let text = text.as_ref();
         let url =
             Url::parse(text).map_err(|e| wrong(format!("URL `{shown}`: {e}; write http://host/path")))?;
@@ -60,42 +60,12 @@ impl Destination {
         Self { target: target_of(&to), url: to, ..self }
     }
 
-    /// These addresses of its host, with the number of the interface where one is of a link.
-    fn on_link(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-        for address in &mut addresses {
-            if let (SocketAddr::V6(address), Some((ip, interface))) = (address, self.link)
-                && *address.ip() == ip
-            {
-                address.set_scope_id(interface);
-            }
-        }
-        addresses
-    }
-
     fn authorization(&self) -> Option<&str> {
         self.basic
             .as_ref()
             .filter(|(origin, _)| *origin == self.url.origin())
             .map(|(_, basic)| basic.as_str())
     }
-}
-
-/// A link-local address, with the number of our interface on its link.
-type OnLink = (Ipv6Addr, u32);
-
-/// A URL without the zone of a link-local address, which names an interface of ours (RFC 6874) and goes to nobody; with the
-/// address and that interface's number.
-fn without_zone(text: &str) -> Result<(Cow<'_, str>, Option<OnLink>), Blocked> {
-    let zoned = text.split_once("%25").and_then(|(before, after)| {
-        let (start, address) = before.rsplit_once('[')?;
-        let (zone, rest) = after.split_once(']')?;
-        let is_host = start.split_once("//").is_some_and(|(_, user)| !user.contains(['/', '?', '#']));
-        let address = address.parse::<Ipv6Addr>().ok().filter(|it| is_host && it.is_unicast_link_local())?;
-        Some((start, address, zone, rest))
-    });
-    let Some((start, address, zone, rest)) = zoned else { return Ok((Cow::Borrowed(text), None)) };
-    let zone = percent_decode_str(zone).decode_utf8_lossy();
-    Ok((Cow::Owned(format!("{start}[{address}]{rest}")), Some((address, connect::zone_number(&zone)?))))
 }
 
 pub(super) fn is_http(url: &Url) -> bool {
@@ -198,7 +168,10 @@ impl Asked<'_> {
             }
             None => {
                 let began = Instant::now();
-                let addresses = self.destination.on_link(connect::resolve(host, port).await?);
+                let mut addresses = connect::resolve(host, port).await?;
+                if let Some(link) = self.destination.link {
+                    link.set_in(&mut addresses);
+                }
                 phases.resolve += began.elapsed();
                 let began = Instant::now();
                 conversation.call();
