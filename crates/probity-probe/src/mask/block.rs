@@ -139,7 +139,7 @@ static PARTS: LazyLock<[u8; 128]> = LazyLock::new(|| {
             u8::from(block.is(byte) || (block.gap)(byte, Some(b'\n'))) << number
         };
         let of_blocks = BLOCKS.iter().enumerate().map(of_block).fold(0, std::ops::BitOr::bitor);
-        of_blocks | u8::from(list::stands(byte)) * LIST | u8::from(byte == 0) * NUL
+        of_blocks | (u8::from(list::stands(byte)) * LIST) | (u8::from(byte == 0) * NUL)
     })
 });
 
