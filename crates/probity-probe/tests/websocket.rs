@@ -469,7 +469,7 @@ async fn an_address_of_a_link_is_reached_by_its_interface() {
     // The interface and the address of some link; there is none everywhere.
     let all = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
     let Some(link) = all.lines().find(|line| line.starts_with("fe80")) else {
-        println!("SKIPPED: no interface here has a link-local address");
+        eprintln!("SKIPPED: no interface here has a link-local address");
         return;
     };
     let words: Vec<&str> = link.split_whitespace().collect();
