@@ -135,18 +135,22 @@ def disable_filter(world):
 # What people and other programs do.
 
 
+def paused(world):
+    return [world.netbox.named("extras/tags/", "fabric-sync-pause")["id"]]
+
+
 def edit_and_pause(world):
     """A person's edit, and the tag that keeps the sync from taking it back."""
-    tag = world.netbox.named("extras/tags/", "fabric-sync-pause")["id"]
-    world.netbox.change(DEVICES, "leaf-01", description="a person's words", tags=[tag])
+    world.netbox.change(DEVICES, "leaf-01", description="a person's words", tags=paused(world))
 
 
 def edit(world):
     world.netbox.change(DEVICES, "leaf-01", description="a person's words")
 
 
-def paused(world):
-    return [world.netbox.named("extras/tags/", "fabric-sync-pause")["id"]]
+def edit_and_hide(world):
+    world.before_netbox.lie = lies.old_answers(DEVICES, [world.netbox.named(DEVICES, "leaf-01")])
+    edit(world)
 
 
 def move_cable(world):
@@ -414,7 +418,7 @@ FAULTS = {
     "filter-disabled": Fault("the custom field of the key can no longer be filtered by", "prepared", disable_filter),
     # What people and other programs do.
     "edited-and-paused": Fault("a person edited a device and tagged it to be left alone", "switches_there", edit_and_pause),
-    "edit-hidden": Fault("a person edited a device, and a cache gives the sync the device as it was", "switches_there", edit, before_netbox=lies.hides_an_edit),
+    "edit-hidden": Fault("a person edited a device, and a cache gives the sync the device as it was", "switches_there", edit_and_hide),
     "port-emptied-and-hidden": Fault("a person took the VLANs from a LAG, and a cache gives the sync the interface as it was", "attached", empty_port),
     "addresses-swapped-and-hidden": Fault("two switches' VTEP addresses are swapped, and a cache gives the sync both as they were", "addressed", swap_addresses),
     "cable-moved-and-paused": Fault("a person plugged a cable of the fabric into another port and tagged it to be left alone", "ends", move_cable),
@@ -480,8 +484,8 @@ FAULTS = {
         "a proxy drops the condition of a write, which then overrides what a person did since", "pauses", before_netbox=lies.without_if_match, configuration={"interval": "20 s"}
     ),
     "comments-wiped": Fault("each write takes away what people wrote beside it", "keeps", before_netbox=lies.wipes_comments),
-    "never-as-written": Fault("a field never reads as it was written", "settles", before_netbox=lies.never_as_written),
-    "name-never-as-written": Fault("a VLAN's name never reads as it was written", "settles", before_netbox=lies.another_name),
+    "never-as-written": Fault("a field never reads as it was written", "settles", before_netbox=lies.never_as_written(DEVICES, "serial", "leaf-01")),
+    "name-never-as-written": Fault("a VLAN's name never reads as it was written", "settles", before_netbox=lies.never_as_written("ipam/vlans/", "name")),
     "replicas-differ": Fault("every other list of Kubernetes comes from a replica that has fallen behind", "quiet", before_kubernetes=lies.two_replicas()),
     "runs-unnamed": Fault("changes in NetBox do not name their run", "named", before_netbox=lies.no_message),
     "slow": Fault("each write takes longer than one may wait for it", "arrives", before_netbox=lies.slow),

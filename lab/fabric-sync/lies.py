@@ -142,21 +142,8 @@ def wipes_comments(request, forward):
     return forward(request)
 
 
-def hides_an_edit(request, forward):
-    """An old answer: what a person changed of leaf-01 since is not in it."""
-    if not is_list(request, "devices"):
-        return None
-    answer = forward(request)
-    document = answer.json()
-    for device in document["results"]:
-        if device.get("name") == "leaf-01":
-            device["description"] = "VS-2"
-    return answer.saying(document)
-
-
-def old_answers(path, objects):
-    """A cache: of these objects it gives what they were, whole; `path` is their list."""
-    kept = {one["id"]: one for one in objects}
+def each_object(path, change):
+    """What NetBox tells of the objects below `path`, changed."""
 
     def lie(request, forward):
         if request.method != "GET" or not request.path.startswith(f"/api/{path}"):
@@ -164,22 +151,22 @@ def old_answers(path, objects):
         answer = forward(request)
         document = answer.json()
         if "results" not in document:
-            return answer.saying(kept.get(document["id"], document))
-        document["results"] = [kept.get(one["id"], one) for one in document["results"]]
+            return answer.saying(change(document))
+        document["results"] = [change(one) for one in document["results"]]
         return answer.saying(document)
 
     return lie
 
 
-def another_name(request, forward):
-    """VLANs whose name comes back otherwise than it was written."""
-    if request.method != "GET" or "/ipam/vlans/" not in request.path:
-        return None
-    answer = forward(request)
-    document = answer.json()
-    for vlan in document.get("results", [document]):
-        vlan["name"] = "normalised"
-    return answer.saying(document)
+def old_answers(path, objects):
+    """A cache: of these objects it gives what they were, whole; `path` is their list."""
+    kept = {one["id"]: one for one in objects}
+    return each_object(path, lambda one: kept.get(one.get("id"), one))
+
+
+def never_as_written(path, field, name=None):
+    """A field that comes back otherwise than it was written, of all objects or of those of a name: the sync writes it again and again."""
+    return each_object(path, lambda one: {**one, field: "normalised"} if name in (None, one.get("name")) else one)
 
 
 def two_replicas():
@@ -257,18 +244,6 @@ def user_ignored(request, forward):
     path, _, query = request.path.partition("?")
     request.path = path + "?" + "&".join(part for part in query.split("&") if not part.startswith("user="))
     return forward(request)
-
-
-def never_as_written(request, forward):
-    """A field that comes back otherwise than it was written: the sync writes it again and again."""
-    if request.method != "GET" or "/devices/" not in request.path:
-        return None
-    answer = forward(request)
-    document = answer.json()
-    for device in document.get("results", [document]):
-        if device.get("name") == "leaf-01":
-            device["serial"] = "normalised"
-    return answer.saying(document)
 
 
 def no_message(request, forward):

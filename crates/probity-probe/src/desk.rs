@@ -137,9 +137,7 @@ fn settle<S: Sink>(news: News, sink: &mut S) -> Result<(), S::Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use probity_plan::{Blocked, Lane};
+    use probity_plan::Blocked;
 
     use super::*;
 
@@ -167,24 +165,7 @@ mod tests {
     }
 
     fn taken(slot: u32) -> Taken {
-        let observation = Observation {
-            trial: None,
-            observer: 0,
-            artifacts: BTreeMap::new(),
-            excerpts: BTreeMap::new(),
-            probe: "p".to_owned(),
-            cell: BTreeMap::new(),
-            slot,
-            attempt: 1,
-            superseded: false,
-            lane: Lane::Parallel,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            offset_us: 0,
-            duration_us: 0,
-            scheduling_delay_us: None,
-            facts: BTreeMap::new(),
-            unknown: BTreeMap::new(),
-        };
+        let observation = Observation { slot, ..crate::observation::blank() };
         Taken { observation, artifacts: Vec::new() }
     }
 

@@ -295,38 +295,42 @@ fn microseconds(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// One of which nothing was seen, for tests.
+#[cfg(test)]
+pub(crate) fn blank() -> Observation {
+    Observation {
+        probe: "p".to_owned(),
+        cell: BTreeMap::new(),
+        slot: 0,
+        attempt: 1,
+        superseded: false,
+        lane: Lane::Parallel,
+        started: jiff::Timestamp::UNIX_EPOCH,
+        offset_us: 0,
+        duration_us: 0,
+        scheduling_delay_us: None,
+        trial: None,
+        observer: 0,
+        facts: BTreeMap::new(),
+        artifacts: BTreeMap::new(),
+        excerpts: BTreeMap::new(),
+        unknown: BTreeMap::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use probity_plan::{Cause, kinds};
 
     use super::*;
 
-    fn observation(body: &str) -> Observation {
-        Observation {
-            probe: "page".to_owned(),
-            cell: BTreeMap::new(),
-            slot: 0,
-            attempt: 1,
-            superseded: false,
-            lane: Lane::Parallel,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            offset_us: 0,
-            duration_us: 0,
-            scheduling_delay_us: None,
-            trial: None,
-            observer: 0,
-            facts: BTreeMap::from([("body".to_owned(), Value::from(body))]),
-            artifacts: BTreeMap::new(),
-            excerpts: BTreeMap::new(),
-            unknown: BTreeMap::new(),
-        }
-    }
-
     fn masked(limit: Duration, body: &str, stop: &Stop) -> Taken {
         let secrets = Secrets::new(BTreeMap::from([("key".to_owned(), "correct horse".to_owned())])).unwrap();
         let of = (kinds::kind("http").unwrap(), true);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let taken = runtime.block_on(masked_within(limit, observation(body), of, &secrets, stop));
+        let facts = BTreeMap::from([("body".to_owned(), Value::from(body))]);
+        let observation = Observation { facts, ..blank() };
+        let taken = runtime.block_on(masked_within(limit, observation, of, &secrets, stop));
         runtime.shutdown_background();
         taken
     }
