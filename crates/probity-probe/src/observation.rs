@@ -189,7 +189,7 @@ async fn masked_within(
 
 /// What was seen is so long, and so made, that it was not masked in this time.
 pub(crate) fn too_slow_to_mask(limit: Duration) -> Blocked {
-    Blocked::new(Barrier::TimedOut, format!("not masked within {} s", limit.as_secs()))
+    Blocked::new(Barrier::TooLarge, format!("more than is masked within {} s", limit.as_secs()))
 }
 
 /// The observation with its secrets masked, and without what is too long: that is an artifact with `keep_all`, else an
@@ -343,7 +343,7 @@ mod tests {
         // Many windows, each of which takes a while.
         let slow = "\\".repeat(16 << 20);
         let late = masked(Duration::from_millis(1), &slow, &Stop::default());
-        assert_eq!(late.observation.unknown["*"].barrier, Barrier::TimedOut);
+        assert_eq!(late.observation.unknown["*"].barrier, Barrier::TooLarge);
         let stop = Stop::default();
         stop.request(Cause::Interrupted { signal: "SIGTERM".to_owned() });
         let began = std::time::Instant::now();
