@@ -7,7 +7,7 @@ import re
 import ssl
 import time
 
-from means import AUDIT, HEALTH_PORT, HOME, OWN, PORT, Session, UNIT, fetched, run, status_of, token, until
+from means import AUDIT, HEALTH_PORT, HOME, OWN, PORT, Session, UNIT, fetched, run, status_of, token, until, with_key
 from rule import claims_of
 
 
@@ -38,20 +38,20 @@ def api_key():
     url = f"https://{OWN}:{PORT}/files/snapshots/missing.jpg"
     _, identifier, secret = (key.split("_", 2) + ["", ""])[:3]
     kept = file.read_text()
-    good, wrong = status_of(url, f"X-API-Key: {key}"), status_of(url, f"X-API-Key: {key[:-4]}AAAA")
-    brief_good = status_of(url, f"X-API-Key: {brief}")
+    good, wrong = with_key(url, key), with_key(url, key[:-4] + "AAAA")
+    brief_good = with_key(url, brief)
     viewer = Session(key)
     roles = {"looks": isinstance(viewer.call("get_server_info"), dict), "governs": viewer.call("get_config")}
-    brief_ended = until(lambda: status_of(url, f"X-API-Key: {brief}") == 401 or time.sleep(0.5), 9)
+    brief_ended = until(lambda: with_key(url, brief) == 401 or time.sleep(0.5), 9)
     run("camera-service", "api-key", "revoke", identifier)
-    gone = until(lambda: status_of(url, f"X-API-Key: {key}") == 401, 2)
+    gone = until(lambda: with_key(url, key) == 401, 2)
     old = run(*new, "1 d")[1].strip()
     rotated = run("camera-service", "api-key", "rotate", old.split("_")[1])[1].strip()
-    turned = {"rotated_good": status_of(url, f"X-API-Key: {rotated}"), "rotated_old_s": until(lambda: status_of(url, f"X-API-Key: {old}") == 401 or time.sleep(0.3), 2)}
+    turned = {"rotated_good": with_key(url, rotated), "rotated_old_s": until(lambda: with_key(url, old) == 401 or time.sleep(0.3), 2)}
     # Another one, the old of which is good for a while yet.
     old = run(*new, "1 d")[1].strip()
     run("camera-service", "api-key", "rotate", old.split("_")[1], "--grace", "6 s")
-    turned |= {"graced_good": status_of(url, f"X-API-Key: {old}"), "graced_ended_s": until(lambda: status_of(url, f"X-API-Key: {old}") == 401 or time.sleep(0.5), 15)}
+    turned |= {"graced_good": with_key(url, old), "graced_ended_s": until(lambda: with_key(url, old) == 401 or time.sleep(0.5), 15)}
     logged = secret in AUDIT.read_text() or secret in run("journalctl", "-q", "-u", UNIT)[1]
     return {"status": status, "good": good, "wrong": wrong, "brief_good": brief_good, "brief_ended_s": brief_ended, **roles, "revoked_s": gone, **turned, "hashed": "$argon2id$" in kept, "in_clear": secret in kept, "logged": logged}
 
@@ -63,8 +63,8 @@ def guessing():
     identifier = key.split("_")[1]
     # Each of another identifier, as who guesses does not know one.
     keys = [f"cs_{n:016x}_{'0' * 64}" for n in range(40)]
-    asked = [int(run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-m", "5", "--interface", "127.0.0.9", "--cacert", "/validate/secrets/ca.pem", "-H", f"X-API-Key: {each}", url)[1] or 0) for each in keys]
-    good = status_of(url, f"X-API-Key: {key}")
+    asked = [with_key(url, each, "127.0.0.9") for each in keys]
+    good = with_key(url, key)
     run("camera-service", "api-key", "revoke", identifier)
     return {"refused": asked.count(401), "limited": asked.count(429), "good": good}
 
@@ -122,8 +122,8 @@ def links():
     seen = {"opens": status, "same": content == (HOME / "snapshots" / listed["filename"]).read_bytes()}
     seen["lasting"] = status_of(re.sub(r"expires=\d+", "expires=4102444800", link))
     # Of a part, its bytes.
-    part = run("curl", "-s", "-r", "10-109", "-o", "/tmp/part", "-w", "%{http_code}", "-m", "5", "--cacert", "/validate/secrets/ca.pem", link)[1]
-    seen["part"], seen["part_same"] = int(part or 0), pathlib.Path("/tmp/part").read_bytes() == content[10:110]
+    seen["part"], part = fetched(link, {"Range": "bytes=10-109"})
+    seen["part_same"] = part == content[10:110]
     seen["another"] = status_of(re.sub(r"snapshots/[^?]*", "recordings/doomed.mp4", link))
     modified = calendar.timegm(time.strptime(listed["modified_time"][:19], "%Y-%m-%dT%H:%M:%S"))
     seen["off_s"] = abs((HOME / "snapshots" / listed["filename"]).stat().st_mtime - modified)

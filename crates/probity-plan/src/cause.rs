@@ -83,6 +83,12 @@ pub enum Cause {
         /// The other probe.
         probe: String,
     },
+    /// The limit that it is held against lies inside the measured interval.
+    Straddled,
+    /// More observations waited for the other one of their comparison than are held at once.
+    TooManyWaited,
+    /// What authenticates is masked in it, and masked values look alike.
+    MaskedAlike,
 }
 
 impl fmt::Display for Cause {
@@ -110,6 +116,11 @@ impl fmt::Display for Cause {
                 write!(f, "the token `{token}` is what the plan says of it until {until} only")
             }
             Self::NotBeside { probe } => write!(f, "`{probe}` was not observed beside it"),
+            Self::Straddled => f.write_str("the measured interval straddles the limit"),
+            Self::TooManyWaited => f.write_str("too much to hold until the other observation comes"),
+            Self::MaskedAlike => {
+                f.write_str("what authenticates is masked in it, and masked values look alike")
+            }
         }
     }
 }

@@ -100,7 +100,9 @@ impl Blocked {
             | Cause::Interrupted { .. }
             | Cause::Unrecordable
             | Cause::Failed { .. } => Barrier::Aborted,
-            Cause::SizeLimit { .. } => Barrier::TooLarge,
+            Cause::SizeLimit { .. } | Cause::TooManyWaited => Barrier::TooLarge,
+            Cause::Straddled => Barrier::Overloaded,
+            Cause::MaskedAlike => Barrier::Masked,
             Cause::ClaimNeeded { .. } | Cause::ProbeOver { .. } | Cause::NoMachine { .. } => {
                 Barrier::Prerequisite
             }

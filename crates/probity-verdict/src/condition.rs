@@ -29,7 +29,7 @@ mod version;
 use std::borrow::Cow;
 
 use probity_plan::kinds::Values;
-use probity_plan::{Barrier, Blocked, Fact, Observation, Probe, Value};
+use probity_plan::{Barrier, Blocked, Cause, Fact, Observation, Probe, Value};
 
 use crate::truth::Truth4;
 use evaluate::{Run, Seen};
@@ -231,7 +231,7 @@ pub fn fact_of(observation: &Observation, name: &str) -> Fact {
         // A look of which nothing was seen was no attempt: it may be one that was never made.
         "attempt" if observation.facts.is_empty() => match observation.unknown.first_key_value() {
             Some((_, blocked)) => Fact::Unknown(blocked.clone()),
-            None => Fact::Unknown(Blocked::new(Barrier::NotMade, "nothing was recorded")),
+            None => Fact::Unknown(Blocked::by(Cause::NotRecorded { fact: name.to_owned() })),
         },
         "attempt" => Fact::Known(observation.attempt.into()),
         "slot" => Fact::Known(observation.slot.into()),

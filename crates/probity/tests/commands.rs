@@ -826,7 +826,7 @@ fn without_root_the_report_on_this_machine_says_that_root_is_missing() {
     let unseen = unseen.split_whitespace().collect::<Vec<_>>().join(" ");
     for said in [
         "accounts: empty_passwords behind permission-denied (once): open /etc/shadow: Permission denied (os error 13) Run as root",
-        "writable: exit_code behind prerequisite (once): the claim `as_root` does not hold",
+        "writable: exit_code behind prerequisite (once): the claim `root_guarded` does not hold",
     ] {
         assert!(unseen.contains(said), "{said}: {unseen}");
     }
@@ -844,6 +844,7 @@ fn the_plans_that_ship_check_and_run() {
         let plan = path.to_str().unwrap();
         let check = home.run(&["plan", "check", plan]);
         assert_eq!(code(&check), 0, "{plan}: {}{}", stdout(&check), stderr(&check));
+        assert!(stdout(&check).contains("0 errors, 0 warnings"), "{plan}: {}", stdout(&check));
         let name = path.file_stem().unwrap().to_str().unwrap();
         let dry = home.run(&["run", plan, "--dry-run"]);
         assert_eq!(code(&dry), 0, "{plan}: {}", stderr(&dry));

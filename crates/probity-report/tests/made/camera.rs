@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use probity_evidence::entry::{Event, LedgerHead, Start};
 use probity_plan::model::{Cell, Starts};
 use probity_plan::{
-    Barrier, Blocked, Form, Happening, Impact, Observation, Plan, Position, Probe, Rule, Score, Severity,
-    Shows, Value, Waiver,
+    Barrier, Blocked, Cause, Form, Happening, Impact, Observation, Plan, Position, Probe, Rule, Score,
+    Severity, Shows, Value, Waiver,
 };
 use probity_report::{Check, CheckOutcome};
 use probity_verdict::judgement::{
@@ -255,7 +255,10 @@ fn findings(plan: &Plan) -> Vec<Finding> {
                 least: Some(59),
                 likely: Some(181),
             }),
-            barriers: vec![met("elapsed_ms", Barrier::Overloaded, 2, "the interval straddles 100 ms")],
+            barriers: vec![BarrierMet {
+                cause: Some(Cause::Straddled),
+                ..met("elapsed_ms", Barrier::Overloaded, 2, "the measured interval straddles the limit")
+            }],
             ..of(
                 "prompt",
                 Outcome::Undetermined,

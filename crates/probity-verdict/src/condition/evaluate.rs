@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use probity_plan::kinds::Values;
-use probity_plan::{Barrier, Blocked, Value};
+use probity_plan::{Barrier, Blocked, Cause, Value};
 
 use super::budget::MAX_STEPS;
 use super::compare::Equality;
@@ -178,8 +178,7 @@ impl<'f> Run<'f> {
             Node::Measured(operator, sides, first) => {
                 let (left, right) = pair(self.range(&sides.0, around), self.range(&sides.1, around))?;
                 left.compare(*operator, right).ok_or_else(|| {
-                    let blocked =
-                        Blocked::new(Barrier::Overloaded, "the measured interval straddles the limit");
+                    let blocked = Blocked::by(Cause::Straddled);
                     Box::new(Evaluated::blocked(vec![(self.check.facts[*first].clone(), blocked)]))
                 })
             }

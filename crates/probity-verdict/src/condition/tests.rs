@@ -298,7 +298,7 @@ fn a_measured_interval_decides_only_what_it_does_not_straddle() {
     }
     let straddles = evaluate_with("elapsed_ms < 100", &facts(), false);
     assert_eq!(straddles.met[0].0, "elapsed_ms");
-    assert_eq!(straddles.met[0].1.barrier, Barrier::Overloaded);
+    assert_eq!(straddles.met[0].1, Blocked::by(Cause::Straddled));
 }
 
 #[test]

@@ -205,8 +205,7 @@ impl<'p> Compare<'p> {
     fn hold(&mut self, cell: usize, slot: u32, kept: Kept, own: bool, subject: &mut Subject) {
         let size = kept.size();
         if self.held + size > MAX_HELD {
-            let blocked =
-                Blocked::new(Barrier::TooLarge, "too much to hold until the other observation comes");
+            let blocked = Blocked::by(Cause::TooManyWaited);
             // The other side, if it is the one that is dropped, leaves its partner without one at the end.
             if own {
                 self.undecided(

@@ -2,7 +2,7 @@
 //! is not seen; so samples may not be farther apart than two slots.
 
 use probity_diagnostic::Level;
-use probity_plan::{Barrier, Blocked, Fact, Number, Shows, Value};
+use probity_plan::{Blocked, Cause, Fact, Number, Shows, Value};
 
 use super::census::overall;
 use super::control::{self, Controls};
@@ -164,8 +164,7 @@ impl SureRoom for Stable {
         for name in &self.facts {
             match fact_of(observation, name) {
                 Fact::Known(value) if masked::hides(&value) => {
-                    let why = "what authenticates is masked in it, and masked values look alike";
-                    met.push((name.clone(), Blocked::new(Barrier::Masked, why)));
+                    met.push((name.clone(), Blocked::by(Cause::MaskedAlike)));
                 }
                 Fact::Known(value) => values.push(value),
                 Fact::Unknown(blocked) => met.push((name.clone(), blocked)),

@@ -27,6 +27,19 @@ pub fn remedy(probe: &Probe, met: &BarrierMet) -> String {
         Some(Cause::NoMachine { machine, .. }) => {
             return format!("see to it that the machine `{machine}` can be made");
         }
+        Some(Cause::Straddled) if probe.spec().fact(&met.fact).is_some_and(|fact| fact.bounded) => {
+            return format!(
+                "look longer or at more, or hold `{}` against a limit farther from what was found",
+                met.fact
+            );
+        }
+        Some(Cause::Straddled) => {
+            return "measure from an observer with less to do, or hold the time against a limit farther from what was measured"
+                .to_owned();
+        }
+        Some(Cause::TooManyWaited) => {
+            return "let both probes look at about the same time".to_owned();
+        }
         _ => {}
     }
     match met.barrier {
@@ -34,34 +47,42 @@ pub fn remedy(probe: &Probe, met: &BarrierMet) -> String {
             "" => "run as root, or as a user who may look".to_owned(),
             privilege => format!("run as root, or as a user who may look ({privilege})"),
         },
-        Barrier::NotPermitted => format!("run with `--allow {}`: `{}` may {}", probe.asks(), probe.name, probe.asks()),
-        Barrier::ToolMissing => format!("install what `{}` needs on the target: {}", probe.spec().name, met.detail),
+        Barrier::NotPermitted => {
+            format!("run with `--allow {}`: `{}` may {}", probe.asks(), probe.name, probe.asks())
+        }
+        Barrier::ToolMissing => {
+            format!("install what `{}` needs on the target: {}", probe.spec().name, met.detail)
+        }
         Barrier::ConnectionRefused | Barrier::Unreachable => {
             format!("run again when `{}` can be reached from where Probity runs", probe.name)
         }
-        Barrier::TimedOut => format!("run again when `{}` answers, or give it a longer `timeout`", probe.name),
+        Barrier::TimedOut => {
+            format!("run again when `{}` answers, or give it a longer `timeout`", probe.name)
+        }
         Barrier::Prerequisite => match &probe.needs {
             Some(claim) => format!("see to it that `{claim}` holds, which `{}` needs", probe.name),
             None => match &probe.with {
-                Some(with) => format!("see to it that `{with}`, which `{}` runs with, runs and lasts as long", probe.name),
+                Some(with) => format!(
+                    "see to it that `{with}`, which `{}` runs with, runs and lasts as long",
+                    probe.name
+                ),
                 None => "see to it that what the probe needs holds".to_owned(),
             },
         },
         Barrier::Aborted => "let the run come to its end".to_owned(),
         Barrier::NotMade => "make every planned look, on an observer that keeps up".to_owned(),
-        Barrier::Overloaded if probe.spec().fact(&met.fact).is_some_and(|fact| fact.bounded) => {
-            format!("look longer or at more, or hold `{}` against a limit farther from what was found", met.fact)
-        }
-        Barrier::Overloaded => {
-            "measure from an observer with less to do, or hold the time against a limit farther from what was measured"
-                .to_owned()
-        }
+        Barrier::Overloaded => "measure from an observer with less to do".to_owned(),
         Barrier::TooLarge => format!("look at less: `{}` was more than may be read or kept", met.fact),
         Barrier::Unsupported => {
-            format!("do what the barrier says, or claim something else: `{}` cannot be told here in this way", met.fact)
+            format!(
+                "do what the barrier says, or claim something else: `{}` cannot be told here in this way",
+                met.fact
+            )
         }
         Barrier::Changed => format!("look again while `{}` does not change", probe.name),
-        Barrier::Protocol => format!("find out what `{}` was sent, which is not what its protocol says", probe.name),
+        Barrier::Protocol => {
+            format!("find out what `{}` was sent, which is not what its protocol says", probe.name)
+        }
         Barrier::Masked => format!("change the secret that `{}` shows, or claim something else", met.fact),
     }
 }
@@ -97,6 +118,11 @@ mod tests {
                 "give the token `t` a longer `expires_in`",
             ),
             (Cause::SlotMissed, "make every planned look, on an observer that keeps up"),
+            (
+                Cause::Straddled,
+                "measure from an observer with less to do, or hold the time against a limit farther from what was measured",
+            ),
+            (Cause::TooManyWaited, "let both probes look at about the same time"),
             (Cause::Interrupted { signal: "SIGTERM".to_owned() }, "let the run come to its end"),
         ] {
             let blocked = probity_plan::Blocked::by(cause);
