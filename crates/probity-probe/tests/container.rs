@@ -1,8 +1,8 @@
-//! `container`, asked of a real Podman, and of sockets that do not behave.
+//! `container`, asked of a real Podman and a real Docker, and of sockets that do not behave.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod elsewhere;
-mod podman;
+mod engines;
 mod support;
 
 use std::io::{Read, Write};
@@ -12,8 +12,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use elsewhere::act;
+use engines::docker::Docker;
+use engines::podman::Podman;
 use jiff::Timestamp;
-use podman::Podman;
 use probity_plan::{Barrier, Value};
 use probity_probe::Seen;
 use serde_json::json;
@@ -233,6 +234,29 @@ async fn ask_for(name: &str, answer: Vec<u8>) -> Seen {
     let answering = answering(answer);
     let act = act("container", &json!({ "container": name, "socket": answering.socket }));
     look_with(act, &[], Duration::from_secs(1)).await
+}
+
+#[tokio::test]
+async fn a_container_of_docker_is_described_while_it_runs_and_after() {
+    if !elsewhere::needs_root("containers made by Docker") {
+        return;
+    }
+    let Some(docker) = Docker::start() else { return };
+    let before = Timestamp::now();
+    docker.run_web();
+    let look_at = async |name: &str| {
+        look(act("container", &json!({ "container": name, "socket": docker.socket() }))).await
+    };
+    let seen = look_at("web").await;
+    assert_eq!(known(&seen, "running"), &Value::Bool(true));
+    assert_eq!(text(&seen, "image"), "localhost/web:1");
+    let started = support::moment(&seen, "started");
+    assert!(before < started && started < Timestamp::now(), "{seen:?}");
+    docker.docker(&["kill", "web"]);
+    let seen = look_at("web").await;
+    assert_eq!(known(&seen, "running"), &Value::Bool(false));
+    assert_eq!(known(&seen, "exit_code"), &Value::from(137));
+    assert_eq!(known(&look_at("other").await, "exists"), &Value::Bool(false));
 }
 
 #[tokio::test]

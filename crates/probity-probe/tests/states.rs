@@ -509,7 +509,7 @@ claims:
     },
     Row {
         kind: "container",
-        present: &[Test("container.rs", "a_running_container_is_described"), Test("container.rs", "a_container_that_does_not_run_says_how_it_ended_or_that_it_never_began"), Test("container.rs", "restarts_are_counted"), Test("container.rs", "dockers_description_is_read")],
+        present: &[Test("container.rs", "a_running_container_is_described"), Test("container.rs", "a_container_that_does_not_run_says_how_it_ended_or_that_it_never_began"), Test("container.rs", "restarts_are_counted"), Test("container.rs", "a_container_of_docker_is_described_while_it_runs_and_after"), Test("container.rs", "dockers_description_is_read")],
         absent: &[Test("container.rs", "a_container_that_does_not_run_says_how_it_ended_or_that_it_never_began"), Test("container.rs", "a_socket_that_is_not_there_or_may_not_be_used_is_a_barrier")],
         forbidden: &[Test("container.rs", "a_socket_that_is_not_there_or_may_not_be_used_is_a_barrier")],
         hanging: &[Test("container.rs", "a_silent_engine_is_timed_out")],
@@ -526,7 +526,7 @@ claims:
 ];
 
 /// Where looks from elsewhere are tested, below `crates/probity/tests`.
-const FILES: [&str; 3] = ["observers.rs", "observers_podman.rs", "observers_ssh.rs"];
+const FILES: [&str; 3] = ["observers.rs", "observers_engines.rs", "observers_ssh.rs"];
 
 /// What is tested there, for every kind alike, by the way to an observer.
 const ELSEWHERE: &[(&str, &[&str])] = &[
@@ -558,7 +558,14 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "a_root_without_a_c_library_wants_a_static_build_and_says_so",
         ],
     ),
-    ("`container` of Docker, LXC", &["the_tool_of_an_engine_names_the_process_of_a_container"]),
+    (
+        "`container` of Docker",
+        &[
+            "what_is_inside_a_container_of_docker_is_seen_from_there",
+            "the_tool_of_an_engine_names_the_process_of_a_container",
+        ],
+    ),
+    ("`container` of LXC", &["what_is_inside_a_container_of_lxc_is_seen_from_there"]),
     (
         "`netns`",
         &[

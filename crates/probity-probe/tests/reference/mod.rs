@@ -173,16 +173,13 @@ fn from_elsewhere(out: &mut String, ways: &[(&str, &[&str])]) {
     out.push_str(
         "\n## From elsewhere\n\n\
          With `on` the same program makes the look elsewhere ([observers](plan-language.md#observers)): every kind works through each\n\
-         of them, and what cannot be had there is behind a barrier. What is tested (`crates/probity/tests/observers.rs`, `observers_ssh.rs`):\n\n\
+         of them, and what cannot be had there is behind a barrier. What is tested (`crates/probity/tests/observers.rs`, `observers_engines.rs`, `observers_ssh.rs`):\n\n\
          | observer | tests |\n|---|---|\n",
     );
     for (way, tests) in ways {
         let tests: Vec<String> = tests.iter().map(|name| format!("`{name}`")).collect();
         _ = writeln!(out, "| {way} | {} |", tests.join(", "));
     }
-    out.push_str(
-        "\nThe engines' tools for Docker, Podman and LXC are stood in for by scripts that answer as they do: no test here starts a container of theirs.\n",
-    );
 }
 
 /// Text fit for a cell of a Markdown table.

@@ -1,22 +1,22 @@
-//! Containers of a real Podman. Must not know what is tested.
-#![allow(dead_code, reason = "each test file uses its part")]
+//! A real Podman of its own.
 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use super::{Apart, furnish};
 use crate::support;
 
 /// A Podman of its own: storage, configuration and socket in a folder, in mount and process namespaces that go with it.
 pub struct Podman {
     folder: tempfile::TempDir,
-    service: support::Running,
+    apart: Apart,
 }
 
 impl Podman {
     /// Starts one with an image `localhost/busybox`. `None` where the tools were not unpacked. Needs root.
     pub fn start() -> Option<Self> {
-        let mut command = support::tool("unshare")?;
+        let command = support::tool("podman")?;
         let folder = support::folder();
         let path = folder.path();
         let file = |name: &str| path.join(name).display().to_string();
@@ -66,19 +66,11 @@ impl Podman {
             file("tmp"),
             file("podman.sock")
         );
-        let quiet = || Stdio::from(std::fs::File::create(path.join("service.log")).unwrap());
-        command
-            .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", &script])
-            .stdout(quiet())
-            .stderr(quiet());
-        let service = support::start(&mut command);
+        let apart = Apart::start(&script, &path.join("service.log"))?;
         support::until("Podman answers", || UnixStream::connect(path.join("podman.sock")).is_ok());
 
-        let rootfs = path.join("rootfs");
-        std::fs::create_dir_all(rootfs.join("bin")).unwrap();
-        support::install(&usr.join("bin/busybox"), &rootfs.join("bin/busybox"));
-        std::os::unix::fs::symlink("busybox", rootfs.join("bin/sh")).unwrap();
-        let podman = Self { folder, service };
+        furnish(&path.join("rootfs"));
+        let podman = Self { folder, apart };
         podman.import("localhost/busybox:1");
         Some(podman)
     }
@@ -97,22 +89,7 @@ impl Podman {
 
     /// Runs a program among the containers' processes, with a `podman` that asks this one.
     pub fn beside(&self, program: &Path) -> Command {
-        let tools = self.folder.path().join("tools");
-        let podman = self.command(&[]);
-        let words = podman.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
-        let environment =
-            words.map(|(name, value)| format!("'{name}={value}'")).collect::<Vec<_>>().join(" ");
-        let arguments = podman.get_args().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ");
-        let script = format!("exec env {environment} {} {arguments} \"$@\"", podman.get_program().display());
-        std::fs::create_dir_all(&tools).unwrap();
-        support::install_script(&script, &tools.join("podman"));
-        let outer = self.service.pid();
-        let first = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).unwrap();
-        let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
-        let mut command = Command::new("nsenter");
-        command.args([&format!("--target={}", first.trim()), "--mount", "--pid", "--"]).arg(program);
-        command.env_clear().env("PATH", path);
-        command
+        self.apart.beside(program, "podman", &self.command(&[]))
     }
 
     pub fn socket(&self) -> PathBuf {
