@@ -3,7 +3,7 @@
 //!
 //! Who can change a folder while it is read can swap its parent folders for links; what was read is then what is judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -301,8 +301,11 @@ impl Store {
         if !top.is_empty() && !is_plain(top.trim_end_matches('/')) {
             self.note(format!("the bundle's folder has the odd name {}", quoted(&top)));
         }
-        let mut places = BTreeMap::new();
+        let (mut places, mut folders) = (BTreeMap::new(), BTreeSet::new());
         for member in members {
+            if member.content == Content::Folder && !folders.insert(member.name.clone()) {
+                self.note(format!("the folder {} is there twice", quoted(&member.name)));
+            }
             let below = member.name.strip_prefix(&top);
             match (member.content, below) {
                 // The bundle's own folder, and those above it.

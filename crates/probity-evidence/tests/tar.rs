@@ -291,6 +291,8 @@ fn a_tar_cannot_hide_members() {
         ("elsewhere/", b'5', "`elsewhere` lies outside the bundle"),
         ("a.probity/plan.yaml", b'0', "`plan.yaml` is there twice"),
         ("./a.probity/plan.yaml", b'0', "`plan.yaml` is there twice"),
+        ("a.probity/artifacts", b'5', "the folder `a.probity/artifacts` is there twice"),
+        ("./a.probity/", b'5', "the folder `a.probity` is there twice"),
         ("a.probity/Plan.yaml", b'0', "`plan.yaml` and `Plan.yaml` are one name to some file systems"),
         ("a.probity/ARTIFACTS/", b'5', "`artifacts` and `ARTIFACTS` are one name to some file systems"),
         ("a.probity/hidden/", b'5', "the folder `hidden` does not belong there"),

@@ -1,5 +1,5 @@
 //! What runs on this machine and answers, grouped as its services: for the draft of a plan, never for evidence. Asks every
-//! port that somebody listens on whether it speaks TLS, HTTP, Redis or PostgreSQL.
+//! port that somebody listens on whether it speaks TLS, HTTP, Redis, PostgreSQL, MySQL or SMTP.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ pub struct Service {
     pub name: String,
     /// The unit that its processes are in.
     pub unit: Option<String>,
-    /// The executable of its first process, and the users whom its processes of that executable run as.
+    /// The executable of its first process, and the users whom processes of that executable run as, other services' too.
     pub process: Option<(String, BTreeSet<String>)>,
     /// The package that the executable is of.
     pub package: Option<String>,
@@ -43,8 +43,8 @@ pub struct Listener {
     pub port: u16,
     /// The addresses it is bound to.
     pub addresses: BTreeSet<String>,
-    /// What it answers; of UDP nobody asks.
-    pub answer: Option<Answer>,
+    /// What it answers, in TLS and in what that holds; of UDP nobody asks.
+    pub answers: Vec<Answer>,
 }
 
 impl Listener {
@@ -66,11 +66,15 @@ impl Listener {
 pub enum Answer {
     /// TLS, with a certificate that expires in so many days.
     Tls {
-        /// Whole days.
+        /// Whole days, of the chain that is trusted where there is one; negative where that is past.
         expires_in_days: i64,
+        /// Whether this system trusts it.
+        trusted: bool,
     },
     /// HTTP, with this status for `/`.
     Http {
+        /// `http`, or `https` where the certificate is for this address.
+        scheme: &'static str,
         /// 100 to 599.
         status: i64,
     },
@@ -79,8 +83,15 @@ pub enum Answer {
         /// Whether it answered `PING`.
         open: bool,
     },
-    /// PostgreSQL.
-    Postgres,
+    /// PostgreSQL; whether it lets `postgres` in without a password.
+    Postgres {
+        /// Whether it answered a query.
+        open: bool,
+    },
+    /// MySQL or MariaDB.
+    Mysql,
+    /// A mail server.
+    Smtp,
 }
 
 /// The services of this machine, by name; and what could not be seen, with its barrier.
@@ -191,7 +202,7 @@ impl Discovery {
             let name = unit.trim_end_matches(".service").to_owned();
             let service = Service {
                 unit: Some(name.clone()),
-                process: Some(with_users(&first.executable, &of_unit)),
+                process: Some(with_users(&first.executable, &processes)),
                 ..Service::default()
             };
             services.insert(name, service);
@@ -207,8 +218,7 @@ impl Discovery {
             };
             let service = services.entry(name).or_default();
             if let (None, Some(executable)) = (&service.process, executable) {
-                let same: Vec<&Process> = processes.iter().filter(|it| it.executable == executable).collect();
-                service.process = Some(with_users(&executable, &same));
+                service.process = Some(with_users(&executable, &processes));
             }
             add_listener(&mut service.listeners, &socket);
         }
@@ -218,37 +228,51 @@ impl Discovery {
                 service.package = self.package_of(executable).await;
             }
             for listener in service.listeners.iter_mut().filter(|it| it.protocol == "tcp") {
-                listener.answer = self.answer(&listener.reached()).await;
+                listener.answers = self.answers(&listener.reached()).await;
             }
         }
         (services.into_values().collect(), self.unseen)
     }
 
     /// What is answered there, asked in all ways at once, each over a connection of its own.
-    async fn answer(&self, address: &str) -> Option<Answer> {
-        let (host, port) = address.rsplit_once(':')?;
-        let host = host.trim_matches(['[', ']']);
-        let postgres = format!("host={host} port={port} user=postgres dbname=postgres");
-        let (tls, http, redis, postgres) = tokio::join!(
+    async fn answers(&self, address: &str) -> Vec<Answer> {
+        let Some((host, port)) = address.rsplit_once(':') else { return Vec::new() };
+        let postgres =
+            format!("host={} port={port} user=postgres dbname=postgres", host.trim_matches(['[', ']']));
+        let (tls, http, https, redis, postgres, mysql, smtp) = tokio::join!(
             self.look(json!({ "tls": address }), ANSWER),
             self.look(json!({ "http": format!("http://{address}/") }), ANSWER),
+            self.look(json!({ "http": format!("https://{address}/") }), ANSWER),
             self.look(json!({ "redis": address, "command": ["PING"] }), ANSWER),
             self.look(json!({ "postgres": postgres, "query": "SELECT 1" }), ANSWER),
+            self.look(json!({ "mysql": format!("mysql://probity@{address}/"), "query": "SELECT 1" }), ANSWER),
+            self.look(json!({ "smtp": address }), ANSWER),
         );
         let is = |seen: &Seen, fact: &str| seen.facts.get(fact) == Some(&Value::Bool(true));
-        let days = tls.facts.get("expires_in_days").and_then(Value::as_f64);
+        let status = |seen: &Seen, scheme| {
+            let status = seen.facts.get("status").and_then(Value::as_i64).filter(|_| is(seen, "answered"))?;
+            Some(Answer::Http { scheme, status })
+        };
+        let trusted = is(&tls, "trusted");
+        let days = if trusted { "chain_expires_in_days" } else { "expires_in_days" };
         #[expect(clippy::cast_possible_truncation, reason = "days of a certificate's validity")]
-        if let Some(days) = days {
-            return Some(Answer::Tls { expires_in_days: days.floor() as i64 });
+        let days = tls.facts.get(days).and_then(Value::as_f64).map(|days| days.floor() as i64);
+        if let Some(expires_in_days) = days {
+            let shown = Answer::Tls { expires_in_days, trusted };
+            return [shown].into_iter().chain(status(&https, "https")).collect();
         }
-        if is(&redis, "answered") {
-            return Some(Answer::Redis { open: !is(&redis, "denied") });
-        }
-        if is(&postgres, "answered") {
-            return Some(Answer::Postgres);
-        }
-        let status = http.facts.get("status").and_then(Value::as_i64)?;
-        is(&http, "answered").then_some(Answer::Http { status })
+        let plain = if is(&redis, "answered") {
+            Some(Answer::Redis { open: !is(&redis, "denied") })
+        } else if is(&postgres, "answered") {
+            Some(Answer::Postgres { open: postgres.facts.contains_key("value") })
+        } else if mysql.facts.contains_key("server_version") {
+            Some(Answer::Mysql)
+        } else if smtp.facts.contains_key("capabilities") {
+            Some(Answer::Smtp)
+        } else {
+            status(&http, "http")
+        };
+        plain.into_iter().collect()
     }
 
     async fn package_of(&self, executable: &str) -> Option<String> {
@@ -279,7 +303,8 @@ impl Discovery {
     }
 }
 
-fn with_users(executable: &str, processes: &[&Process]) -> (String, BTreeSet<String>) {
+/// All of them, as a probe of the executable sees them.
+fn with_users(executable: &str, processes: &[Process]) -> (String, BTreeSet<String>) {
     let same = processes.iter().filter(|process| process.executable == executable);
     (executable.to_owned(), same.map(|process| process.user.clone()).collect())
 }
@@ -313,7 +338,7 @@ fn add_listener(listeners: &mut Vec<Listener>, socket: &Listening) {
     let address = socket.local.ip().to_string();
     match listeners.iter_mut().find(|it| (&it.protocol, it.port) == (&protocol, port)) {
         Some(known) => _ = known.addresses.insert(address),
-        None => listeners.push(Listener { protocol, port, addresses: [address].into(), answer: None }),
+        None => listeners.push(Listener { protocol, port, addresses: [address].into(), answers: Vec::new() }),
     }
 }
 

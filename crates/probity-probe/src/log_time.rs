@@ -256,15 +256,20 @@ impl LogTimes {
 
     fn in_zone(&self, zone: &TimeZone, civil: DateTime) -> Result<Timestamp, Blocked> {
         let ambiguous = zone.to_ambiguous_timestamp(civil);
-        if let AmbiguousOffset::Fold { after, .. } = ambiguous.offset()
-            && after.to_timestamp(civil).is_ok_and(|later| later >= self.start)
-        {
-            let why = format!(
-                "the clock of its zone showed {civil} twice, and its lines do not say which is meant"
-            );
+        // With the offset that makes the later moment of it.
+        let (offset, how_often) = match ambiguous.offset() {
+            AmbiguousOffset::Unambiguous { .. } => {
+                return ambiguous.compatible().map_err(|error| odd(&error));
+            }
+            AmbiguousOffset::Fold { after, .. } => (after, "twice, and its lines do not say which is meant"),
+            AmbiguousOffset::Gap { before, .. } => (before, "never: its lines are of another zone"),
+        };
+        let later = offset.to_timestamp(civil).map_err(|error| odd(&error))?;
+        if later >= self.start {
+            let why = format!("the clock of its zone showed {civil} {how_often}");
             return Err(Blocked::new(Barrier::Unsupported, why));
         }
-        ambiguous.compatible().map_err(|error| odd(&error))
+        Ok(later)
     }
 }
 
@@ -524,6 +529,9 @@ mod tests {
         assert!(berlin.of(b"2027-10-31 02:30:00 started").is_err());
         // Long before the window it does not matter which.
         assert!(berlin.of(b"2025-10-26 02:30:00 started").is_ok());
+        // And the one that a spring night does not have.
+        assert!(berlin.of(b"2027-03-28 02:30:00 started").is_err());
+        assert!(berlin.of(b"2025-03-30 02:30:00 started").is_ok());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use netlink_packet_core::Emitable as _;
 use netlink_packet_sock_diag::SockDiagMessage;
+use netlink_packet_sock_diag::constants::{SOCK_DGRAM, TCP_CLOSE, TCP_LISTEN};
 use netlink_packet_sock_diag::unix::nlas::{Nla, UnixDiagName, Vfs};
 use netlink_packet_sock_diag::unix::{ShowFlags, StateFlags, UnixRequest};
 use probity_plan::{Barrier, Blocked};
@@ -28,14 +29,18 @@ pub struct UnixSocket {
     file: Option<(u32, u32)>,
 }
 
-/// The listening Unix sockets of this network namespace. Those without a name are left out: nobody can connect to one.
+/// The listening Unix sockets of this network namespace, and those for datagrams, which take them without listening. Those
+/// without a name are left out: nobody can connect to one.
 /// Blocks, at most 10 s between two pieces.
 ///
 /// # Errors
 /// `unsupported` if the kernel has no socket diagnostics.
 pub fn listening() -> Result<Vec<UnixSocket>, Blocked> {
     let request = UnixRequest {
-        state_flags: StateFlags::LISTEN,
+        // Of datagrams, one that nobody connected to is closed, as the kernel calls it (include/net/tcp_states.h).
+        state_flags: StateFlags::LISTEN
+            | StateFlags::ESTABLISHED
+            | StateFlags::from_bits_retain(1 << TCP_CLOSE),
         inode: 0,
         show_flags: ShowFlags::NAME | ShowFlags::VFS,
         cookie: [0xff; 8],
@@ -43,6 +48,9 @@ pub fn listening() -> Result<Vec<UnixSocket>, Blocked> {
     let mut sockets = Vec::new();
     sock_diag::ask(SockDiagMessage::UnixRequest(request), "Unix sockets", |answer| {
         let SockDiagMessage::UnixResponse(found) = answer else { return };
+        if found.header.state != TCP_LISTEN && found.header.kind != SOCK_DGRAM {
+            return;
+        }
         let name = match found.name() {
             Some(UnixDiagName::Pathname(path)) => path.as_bytes().to_vec(),
             Some(UnixDiagName::Abstract(name)) => [&[0], name.as_slice()].concat(),

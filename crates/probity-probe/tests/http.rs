@@ -755,6 +755,13 @@ async fn http_2_is_spoken_where_the_plan_says_so() {
     }
     let log = std::fs::read_to_string(server.folder.path().join("access.log")).unwrap();
     assert!(log.contains("\"GET /state.json?x=1 HTTP/2.0\" 200"), "{log}");
+    // Another host's, which is asked for once.
+    let host = [("Host".to_owned(), Text::plain("www.example.org"))].into();
+    let act = Http { http2: true, headers: host, ..get(format!("{}/moved", server.http2)) };
+    let seen = see(act).await;
+    assert_eq!(known(&seen, "status"), &Value::from(302), "{seen:?}");
+    let Value::Map(headers) = known(&seen, "headers") else { panic!("{seen:?}") };
+    assert!(headers["location"].as_text().unwrap().starts_with("http://www.example.org"), "{headers:?}");
     // A redirect, and a header that is longer than is read of HTTP/1.1 by default.
     let moved = Http { http2: true, redirects: Some(2), ..get(format!("{}/moved", server.http2)) };
     assert_eq!(known(&see(moved).await, "status"), &Value::from(200));

@@ -96,6 +96,10 @@ async fn an_answer_is_whole_where_its_framing_says_so() {
             assert_eq!(barrier(&seen, "body"), Barrier::Protocol, "{answer:?}");
         }
     }
+    // A coding that is not known, of which only the name ends so.
+    let answer = format!("{close}Transfer-Encoding: x-chunked\r\n\r\nhello");
+    let seen = see(get(format!("http://{}/", support::says(answer)))).await;
+    assert_eq!((text(&seen, "framing"), barrier(&seen, "body")), ("close", Barrier::Unsupported));
     // More than is read: what came is counted, and nothing is said of the rest.
     let seen =
         see(get(format!("http://{}/", support::says(format!("{close}\r\n{}", "x".repeat(20 << 20)))))).await;

@@ -813,6 +813,19 @@ fn what_the_journal_left_out_is_not_none() {
 }
 
 #[test]
+fn what_a_unit_writes_to_a_journal_of_its_own_is_not_looked_for_in_the_machine_s() {
+    let Some(machine) = machine() else { return };
+    machine.write(
+        "/etc/systemd/system/apart.service",
+        "[Service]\nType=oneshot\nExecStart=/bin/echo ERROR\nLogNamespace=apart\n",
+    );
+    machine.run("systemctl daemon-reload; systemctl start apart");
+    let parameters = json!({ "log": { "journal": "apart" }, "since": "10m", "match": "ERROR" });
+    let seen = machine.inside().look("log", &parameters);
+    assert_eq!(barrier(&seen, "count"), Barrier::Unsupported, "{seen:?}");
+}
+
+#[test]
 fn the_journal_never_heard_of_the_unit() {
     let Some(machine) = machine() else { return };
     for absent in ["nosuch", "--help", "no such thing"] {

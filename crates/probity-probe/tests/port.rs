@@ -5,7 +5,7 @@ mod machine;
 mod support;
 
 use std::net::{TcpListener, UdpSocket};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::time::Duration;
 
 use machine::{act, json_of, look, look_after, look_as_nobody, refused};
@@ -190,6 +190,17 @@ async fn a_unix_socket_is_found_by_its_path_or_abstract_name() {
     // The file is still there; nobody listens.
     assert!(path.exists());
     assert_eq!(json_of(&look("port", json!({ "port": path })).await, "listening"), json!(false));
+
+    // Of datagrams, as /dev/log is: they are taken without listening, connected to or not.
+    let datagrams = folder.path().join("log");
+    let bound = UnixDatagram::bind(&datagrams).unwrap();
+    let listening = async || json_of(&look("port", json!({ "port": datagrams })).await, "listening");
+    assert_eq!(listening().await, json!(true));
+    let client = UnixDatagram::unbound().unwrap();
+    client.connect(&datagrams).unwrap();
+    assert_eq!(listening().await, json!(true));
+    drop(bound);
+    assert_eq!(listening().await, json!(false));
 
     let name = format!("probity-{}", std::process::id());
     let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();

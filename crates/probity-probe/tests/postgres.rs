@@ -70,7 +70,7 @@ fn server() -> Option<Server> {
     let server = Server { port, folder, _running: running };
     support::until("PostgreSQL answers", || server.psql("postgres", "SELECT 1").is_ok());
     let set_up = format!(
-        "CREATE ROLE auditor LOGIN PASSWORD '{PASSWORD}'; CREATE TABLE orders (id int, paid bool); \
+        "CREATE ROLE auditor LOGIN PASSWORD '{PASSWORD}'; ALTER ROLE auditor SET timezone = 'Asia/Kolkata'; CREATE TABLE orders (id int, paid bool); \
          INSERT INTO orders VALUES (1, true), (2, NULL); CREATE TABLE wages (sum int); CREATE SEQUENCE numbers; \
          GRANT SELECT, INSERT, DELETE ON orders TO auditor; GRANT USAGE ON SEQUENCE numbers TO auditor"
     );
@@ -145,6 +145,9 @@ async fn a_query_yields_typed_rows() {
 
     let seen = see(&server, "SELECT 1 WHERE false").await;
     assert_eq!(known(&seen, "rows"), &Value::List(Vec::new()));
+
+    // As it is for this user, whatever zone that is.
+    assert_eq!(text(&see(&server, "SHOW timezone").await, "value"), "Asia/Kolkata");
 
     let seen = see(&server, "SELECT 1 AS a, 2 AS a").await;
     assert_eq!(known(&seen, "columns"), &Value::from(vec!["a", "a"]));

@@ -128,7 +128,6 @@ fn what_runs_from_files_that_changed_since_says_so() {
     machine.write("/etc/old.env", "A=1\n");
     machine.run("cp /bin/sleep /usr/local/bin/old-sleep");
     machine.write("/etc/systemd/system/old.service", unit);
-    // Older than the start by more than the second that systemd tells.
     let setting = "/etc/systemd/system/old.service.d/a.conf";
     machine.run("mkdir /etc/systemd/system/old.service.d");
     machine.write(setting, "[Service]\n");
@@ -155,9 +154,7 @@ fn what_runs_from_files_that_changed_since_says_so() {
     needs(false, true);
     machine.run(&format!("touch -d '1 hour ago' {setting}; systemctl daemon-reload; systemctl restart old"));
     needs(false, false);
-    // One that keeps its time, as packages and copies bring it, once its own second is over.
-    let later = jiff::Timestamp::now().as_second() + 2;
-    support::until("the second of the start is over", || jiff::Timestamp::now().as_second() > later);
+    // One that keeps its time, as packages and copies bring it.
     machine.run("cp -p /etc/old.env /etc/new.env; mv /etc/new.env /etc/old.env");
     assert_eq!(barrier(&look(), "needs_restart"), Barrier::Unsupported);
     // Its environment, which is read as it starts.
@@ -165,6 +162,29 @@ fn what_runs_from_files_that_changed_since_says_so() {
     needs(false, true);
     machine.run("systemctl stop old");
     assert_eq!(barrier(&look(), "needs_restart"), Barrier::Unreachable);
+}
+
+#[test]
+fn settings_that_systemd_has_not_seen_and_files_that_a_pattern_names_are_not_taken_for_unchanged() {
+    let Some(machine) = elsewhere::machine() else { return };
+    machine.write(
+        "/etc/systemd/system/plain.service",
+        "[Service]\nExecStart=/bin/sleep infinity\nEnvironmentFile=-/etc/plain/*.env\n",
+    );
+    machine.run("mkdir /etc/plain; systemctl daemon-reload; systemctl start plain");
+    let look = || machine.inside().look("service", &json!({ "service": "plain" }));
+    assert_eq!(known(&look(), "needs_reload"), &Value::Bool(false));
+    machine.write("/etc/plain/a.env", "A=1\n");
+    assert_eq!(barrier(&look(), "needs_restart"), Barrier::Unsupported);
+    // In a folder that was not there when systemd read the unit.
+    machine.run("mkdir /etc/systemd/system/plain.service.d");
+    machine.write("/etc/systemd/system/plain.service.d/memory.conf", "[Service]\nMemoryMax=1G\n");
+    assert_eq!(known(&look(), "needs_reload"), &Value::Bool(true));
+    machine.run("systemctl daemon-reload");
+    let seen = look();
+    assert_eq!(known(&seen, "needs_reload"), &Value::Bool(false));
+    assert_eq!(known(&seen, "needs_restart"), &Value::Bool(true));
+    machine.run("systemctl stop plain");
 }
 
 #[test]

@@ -5,13 +5,17 @@ use jiff::Timestamp;
 
 use probity_plan::{Barrier, Claim, Fact, FactType, Observation, Plan, Probe};
 use probity_verdict::Truth4;
-use probity_verdict::condition::{Budget, Check, ClaimConditions, Conditions, Limit};
+use probity_verdict::condition::{Budget, Check, ClaimConditions, Conditions, Limit, MAX_JUDGEMENT_STEPS};
 
 /// How many groups of neighbouring observations a series keeps at most. Each keeps its extremes.
 const GROUPS: usize = 240;
 
 /// How many plots, and how many strips, are gathered at most: the first of the plan.
 pub const MAX_SERIES: usize = 40;
+
+/// How many steps all checks together may take for what is drawn: a part of what the judgement may, so that no log keeps a
+/// report waiting that a judgement does not.
+const MAX_STEPS_OF_ALL: u64 = MAX_JUDGEMENT_STEPS / 5;
 
 /// Something to draw.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,7 +114,7 @@ pub struct Sample {
     pub satisfied: u64,
     /// Looks that did not satisfy the check of some claim.
     pub unsatisfied: u64,
-    /// Looks of which some claim's check could not be decided.
+    /// Looks of which some claim's check could not be decided, or only at a cost that a picture is not worth.
     pub undecided: u64,
     /// Looks with every fact behind a barrier.
     pub blocked: u64,
@@ -125,6 +129,7 @@ pub struct Sample {
 pub struct SeriesCollector<'p> {
     plots: Vec<(Plot, Thinned<(Point, Point)>)>,
     strips: Vec<(Strip, Vec<Single<'p>>, Thinned<Sample>)>,
+    budget: Budget,
 }
 
 /// The check of a claim about single looks.
@@ -153,7 +158,8 @@ impl<'p> SeriesCollector<'p> {
                 Thinned::new(),
             )
         });
-        Self { plots: plots.collect(), strips: strips.collect() }
+        let budget = Budget::of(MAX_STEPS_OF_ALL);
+        Self { plots: plots.collect(), strips: strips.collect(), budget }
     }
 
     /// The facts that are drawn. What looks satisfied is decided by facts that claims read.
@@ -165,7 +171,7 @@ impl<'p> SeriesCollector<'p> {
     pub fn observe(&mut self, entry: u64, observation: &Observation) {
         for (strip, singles, kept) in &mut self.strips {
             if strip.probe == observation.probe {
-                kept.push(sample(entry, observation, singles));
+                kept.push(sample(entry, observation, singles, &mut self.budget));
             }
         }
         if observation.superseded {
@@ -249,7 +255,7 @@ impl Single<'_> {
     }
 }
 
-fn sample(entry: u64, observation: &Observation, singles: &[Single<'_>]) -> Sample {
+fn sample(entry: u64, observation: &Observation, singles: &[Single<'_>], budget: &mut Budget) -> Sample {
     let mut sample = Sample {
         entries: (entry, entry),
         at: observation.started,
@@ -265,8 +271,7 @@ fn sample(entry: u64, observation: &Observation, singles: &[Single<'_>]) -> Samp
     } else if let (Some(all), true) = (observation.unknown.get("*"), observation.facts.is_empty()) {
         if all.barrier == Barrier::NotMade { &mut sample.missed } else { &mut sample.blocked }
     } else {
-        let truths: Vec<Truth4> =
-            singles.iter().map(|single| single.truth(observation, &mut Budget::default())).collect();
+        let truths: Vec<Truth4> = singles.iter().map(|single| single.truth(observation, budget)).collect();
         if truths.contains(&Truth4::False) || truths.contains(&Truth4::Error) {
             &mut sample.unsatisfied
         } else if truths.contains(&Truth4::Unknown) {
@@ -367,6 +372,37 @@ mod tests {
     }
 
     #[test]
+    fn looks_beyond_the_steps_of_a_picture_are_drawn_as_undecided() {
+        struct Text;
+        impl probity_plan::Sources for Text {
+            fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+                Ok(b"plan: P\nprobes: { p: { file: /x, repeat: 9 } }\nclaims: { c: { of: p, check: \"kind == 'file'\" } }\n\
+                     verdict: [ label: A ]\n"
+                    .to_vec())
+            }
+        }
+        let plan = probity_plan::load("plan.yaml", &Text, &std::collections::BTreeMap::new()).unwrap().plan;
+        let conditions = Conditions::new(&plan);
+        let mut collector = SeriesCollector::new(&plan, &conditions);
+        let look: Observation = serde_json::from_value(serde_json::json!({
+            "probe": "p", "lane": "parallel", "started": "2026-01-02T03:04:05Z", "offset_us": 0, "duration_us": 1,
+            "facts": { "kind": "file" },
+        }))
+        .unwrap();
+        collector.observe(1, &look);
+        let cost = MAX_STEPS_OF_ALL - collector.budget.left();
+        assert!(cost > 0);
+        // Room for one more, and not for two.
+        collector.budget = Budget::of(cost + cost / 2);
+        collector.observe(2, &look);
+        collector.observe(3, &look);
+        let series = collector.finish();
+        let [Series::Strip(strip)] = series.as_slice() else { panic!("{series:?}") };
+        let drawn: Vec<_> = strip.samples.iter().map(|look| (look.satisfied, look.undecided)).collect();
+        assert_eq!(drawn, [(1, 0), (1, 0), (0, 1)]);
+    }
+
+    #[test]
     fn a_million_points_become_at_most_480_and_keep_the_extremes() {
         let mut kept = Thinned::new();
         for entry in 0..1_000_000_u64 {
@@ -391,7 +427,7 @@ mod tests {
     fn joined_samples_lose_no_count() {
         let mut kept = Thinned::new();
         for entry in 0..1000 {
-            let mut sample = sample(entry, &look(&[("exists", true)]), &[]);
+            let mut sample = sample(entry, &look(&[("exists", true)]), &[], &mut Budget::default());
             if entry % 10 == 0 {
                 (sample.satisfied, sample.missed) = (0, 1);
             }

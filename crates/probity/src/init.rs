@@ -119,12 +119,15 @@ fn group(service: &Service) -> Group {
     }
     if let Some((executable, users)) = &service.process {
         let named: Vec<&str> = users.iter().map(String::as_str).collect();
-        add(
-            "process",
-            format!("process: {}", quoted(executable)),
-            first_short([format!("running && users == {}", list(users)), "running".to_owned()]),
-            format!("{executable} runs as {}", named.join(" and ")),
-        );
+        // One without a name is another one after the next start (DynamicUser= of systemd).
+        let passing = users.iter().any(|user| user.bytes().all(|byte| byte.is_ascii_digit()));
+        let (check, says) = if passing {
+            ("running".to_owned(), format!("{executable} runs"))
+        } else {
+            let check = first_short([format!("running && users == {}", list(users)), "running".to_owned()]);
+            (check, format!("{executable} runs as {}", named.join(" and ")))
+        };
+        add("process", format!("process: {}", quoted(executable)), check, says);
         let probe = format!("file: {}", quoted(executable));
         if let Ok(facts) = facts(&probe)
             && let (Some(Value::Text(mode)), Some(Value::Text(owner))) =
@@ -148,7 +151,8 @@ fn group(service: &Service) -> Group {
     for listener in &service.listeners {
         let (kind, probe, check, says) = bound(listener);
         add(&kind, probe, check, says);
-        if let Some((kind, probe, check, says)) = answers(listener) {
+        for answer in &listener.answers {
+            let (kind, probe, check, says) = answered(listener, *answer);
             add(&kind, probe, check, says);
         }
     }
@@ -201,46 +205,73 @@ fn bound(listener: &Listener) -> Line {
     )
 }
 
-/// What a port answers, rather than that somebody listens.
-fn answers(listener: &Listener) -> Option<Line> {
+/// What a port answers, rather than that somebody listens. Where it lets nobody in without a password, that it is reached: more
+/// would take somebody whom it lets in.
+fn answered(listener: &Listener, answer: Answer) -> Line {
     let (port, at) = (listener.port, listener.reached());
     let line = |kind: &str, probe: String, check: &str, says: String| {
-        Some((format!("{kind}_{port}"), probe, check.to_owned(), says))
+        (format!("{kind}_{port}"), probe, check.to_owned(), says)
     };
-    match listener.answer? {
-        Answer::Http { status } => line(
-            "http",
-            format!("http: {}", quoted(&format!("http://{at}/"))),
+    match answer {
+        Answer::Http { scheme, status } => line(
+            scheme,
+            format!("http: {}", quoted(&format!("{scheme}://{at}/"))),
             &format!("answered && status == {status}"),
-            format!("port {port} answers HTTP with status {status}"),
+            format!("port {port} answers {} with status {status}", scheme.to_ascii_uppercase()),
         ),
-        Answer::Tls { expires_in_days } => {
-            let days = if expires_in_days > DAYS { DAYS } else { 0 };
+        Answer::Tls { expires_in_days, trusted } => {
+            let (fact, valid) = if trusted {
+                ("trusted && chain_expires_in_days", "and its chain are trusted and valid")
+            } else {
+                ("expires_in_days", "is valid")
+            };
+            let (days, says) = match expires_in_days {
+                ..0 => ("< 0".to_owned(), "shows a certificate that has expired".to_owned()),
+                days => {
+                    let days = if days > DAYS { DAYS } else { 0 };
+                    (
+                        format!("> {days}"),
+                        format!("shows a certificate that {valid} for more than {days} days"),
+                    )
+                }
+            };
             line(
                 "tls",
                 format!("tls: {}", quoted(&at)),
-                &format!("expires_in_days > {days}"),
-                format!("port {port} shows a certificate that is valid for more than {days} days"),
+                &format!("{fact} {days}"),
+                format!("port {port} {says}"),
             )
         }
         Answer::Redis { open } => line(
             "redis",
             format!("redis: {}, command: [PING]", quoted(&at)),
-            if open { "answered && reply == 'PONG'" } else { "answered" },
-            format!("port {port} answers as Redis does"),
+            if open { "answered && reply == 'PONG'" } else { "connected" },
+            format!("port {port} is reached as a Redis"),
         ),
-        Answer::Postgres => {
-            let (host, number) = at.rsplit_once(':')?;
+        Answer::Postgres { open } => {
+            let (host, number) = at.rsplit_once(':').unwrap_or((&at, "5432"));
             let host = host.trim_matches(['[', ']']);
             line(
                 "postgres",
                 format!(
                     "postgres: \"host={host} port={number} user=postgres dbname=postgres\", query: SELECT 1"
                 ),
-                "answered",
-                format!("port {port} answers as PostgreSQL does"),
+                if open { "answered && value == 1" } else { "connected" },
+                format!("port {port} is reached as a PostgreSQL"),
             )
         }
+        Answer::Mysql => line(
+            "mysql",
+            format!("mysql: {}, query: SELECT 1", quoted(&format!("mysql://probity@{at}/"))),
+            "connected",
+            format!("port {port} is reached as a MySQL or MariaDB"),
+        ),
+        Answer::Smtp => line(
+            "smtp",
+            format!("smtp: {}", quoted(&at)),
+            "connected && size(capabilities) > 0",
+            format!("port {port} is reached as a mail server"),
+        ),
     }
 }
 

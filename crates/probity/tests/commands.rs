@@ -723,7 +723,7 @@ fn init_drafts_what_answers_and_who_it_is() {
     if !is_root("as root this test also drafts a plan of servers on a network of its own") {
         return;
     }
-    // Servers of their own, so that nobody else's come and go meanwhile: one speaks HTTP, one as Redis does, one not at all.
+    // Servers of their own, so that nobody else's come and go meanwhile: one speaks HTTP, two as Redis does, one as a mail server, one not at all.
     home.write(
         "servers.py",
         r#"
@@ -731,12 +731,20 @@ import http.server, socketserver, threading
 class Redis(socketserver.BaseRequestHandler):
     def handle(self):
         if self.request.recv(4096).startswith(b"*1\r\n$4\r\nPING"): self.request.sendall(b"+PONG\r\n")
+class Guarded(socketserver.BaseRequestHandler):
+    def handle(self):
+        if self.request.recv(4096).startswith(b"*1\r\n$4\r\nPING"): self.request.sendall(b"-NOAUTH Authentication required.\r\n")
+class Mail(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(b"220 mail.test ESMTP\r\n")
+        if self.request.recv(4096).startswith(b"EHLO"): self.request.sendall(b"250-mail.test\r\n250 SIZE 1000\r\n")
+        self.request.recv(4096)
 class Silent(socketserver.BaseRequestHandler):
     def handle(self): self.request.recv(4096)
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self): self.send_response(204); self.end_headers()
     def log_message(self, *_): pass
-for port, handler in ((6379, Redis), (7000, Silent)):
+for port, handler in ((6379, Redis), (6380, Guarded), (2525, Mail), (7000, Silent)):
     threading.Thread(target=socketserver.ThreadingTCPServer(("127.0.0.1", port), handler).serve_forever, daemon=True).start()
 server = http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Page)
 open("ready", "w").close()
@@ -755,6 +763,9 @@ server.serve_forever()
         "check: \"answered && status == 204\"",
         "redis: \"127.0.0.1:6379\", command: [PING]",
         "check: \"answered && reply == 'PONG'\"",
+        "redis: \"127.0.0.1:6380\", command: [PING]",
+        "smtp: \"127.0.0.1:2525\"",
+        "check: \"connected && size(capabilities) > 0\"",
         "port: 7000",
         &format!("process: \"{}\"", python.display()),
         "of the package python3",

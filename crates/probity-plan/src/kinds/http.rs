@@ -80,7 +80,7 @@ impl Kind for Http {
         floor: Impact::Observe,
         privilege: "",
         facts: &[
-            FactSpec::new("connected", FactType::Bool, "whether the target was reached: it took the connection and said something; false where it refused or reset the connection or was silent")
+            FactSpec::new("connected", FactType::Bool, "whether the target was reached: it took the connection and said something; false where it refused or reset the connection, ended it without a word or was silent")
                 .shows_connection(),
             FactSpec::new("answered", FactType::Bool, "whether a whole HTTP response arrived: head and body; false where the target refused, was silent, is not to be trusted, or said what is no whole response; unknown where the observer did not wait for all of it or could not read it")
                 .shows_connection(),
@@ -137,7 +137,9 @@ impl Kind for Http {
     }
 
     fn flaw(&self) -> Option<String> {
-        super::server::flaw_of_url(&self.http, &["http", "https"])
+        super::server::flaw_of_url(&self.http, &["http", "https"]).or_else(|| {
+            super::server::flaw_of_key(self.client_certificate.as_ref(), self.client_key.as_ref())
+        })
     }
 
     fn describe(&self) -> String {

@@ -55,6 +55,14 @@ impl Kind for Icmp {
         ],
     };
 
+    fn flaw(&self) -> Option<String> {
+        let host = self.icmp.as_str();
+        let address = host.split('%').next().unwrap_or(host).parse::<std::net::IpAddr>();
+        let odd = |c: char| c.is_whitespace() || matches!(c, ':' | '/' | '[');
+        (host.is_empty() || address.is_err() && host.contains(odd))
+            .then(|| format!("`{host}` is no host: write its name or address alone"))
+    }
+
     fn describe(&self) -> String {
         format!("ping -n -c 1 {}", self.icmp)
     }

@@ -74,7 +74,7 @@ impl Kind for Mysql {
             FactSpec::new(
                 "rows",
                 FactType::List,
-                "the rows as maps by column: numbers of any size, JSON as such where the server says that it is, all else as \
+                "the rows as maps by column: numbers of any size (also `BIT`, `YEAR`, `ZEROFILL`), JSON as such where the server says that it is, all else as \
                  it writes it; times in UTC. At most 1,000 rows and 1 MiB; unknown where two columns have one name, a value is not UTF-8, or JSON has a key twice",
             )
             .change_shows(Shows::Effect)
@@ -96,6 +96,10 @@ impl Kind for Mysql {
 
     fn exposes(&self) -> Vec<Exposure> {
         self.mysql.secrets_in_host()
+    }
+
+    fn flaw(&self) -> Option<String> {
+        server::flaw_of_key(self.client_certificate.as_ref(), self.client_key.as_ref())
     }
 
     fn describe(&self) -> String {

@@ -75,8 +75,8 @@ impl Kind for Postgres {
             FactSpec::new(
                 "rows",
                 FactType::List,
-                "the rows as maps by column: booleans, numbers of any size, JSON as such; timestamps with a zone in RFC 3339; \
-                 all else as PostgreSQL writes it. At most 1,000 rows and 1 MiB; unknown where \
+                "the rows as maps by column: booleans, numbers of any size, JSON as such; timestamps with a zone in RFC 3339, in UTC; \
+                 all else as PostgreSQL writes it, in the time zone of the user and with `DateStyle` ISO. At most 1,000 rows and 1 MiB; unknown where \
                  two columns have one name, or JSON has a key twice",
             )
             .change_shows(Shows::Effect)
@@ -106,6 +106,10 @@ impl Kind for Postgres {
 
     fn exposes(&self) -> Vec<Exposure> {
         self.postgres.secrets_in_host()
+    }
+
+    fn flaw(&self) -> Option<String> {
+        server::flaw_of_key(self.client_certificate.as_ref(), self.client_key.as_ref())
     }
 
     fn describe(&self) -> String {

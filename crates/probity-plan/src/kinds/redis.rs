@@ -212,6 +212,13 @@ impl Kind for Redis {
         })
     }
 
+    fn flaw(&self) -> Option<String> {
+        let place = Some(&self.redis).filter(|place| !place.starts_with('/'));
+        place
+            .and_then(|place| server::flaw_of_place(place, &["redis", "rediss"]))
+            .or_else(|| server::flaw_of_key(self.client_certificate.as_ref(), self.client_key.as_ref()))
+    }
+
     fn describe(&self) -> String {
         let user = self.username.as_ref().map_or_else(String::new, |user| format!(" --user {user}"));
         let at = match self.redis.rsplit_once(':') {

@@ -8,8 +8,8 @@ use crate::text::Text;
 pub(super) const CONNECTED: FactSpec = FactSpec::new(
     "connected",
     FactType::Bool,
-    "whether the server was reached: it took the connection and said something; false where it refused or reset the connection \
-     or was silent",
+    "whether the server was reached: it took the connection and said something; false where it refused or reset the connection, \
+     ended it without a word or was silent",
 )
 .shows_connection();
 
@@ -59,11 +59,26 @@ pub(super) fn flaw_of_server(server: &str) -> Option<String> {
     };
     match port {
         _ if host.is_empty() => Some("there is no host".to_owned()),
-        _ if host.contains(char::is_whitespace) => Some(format!("`{host}` is no host")),
+        _ if host.contains(|c: char| c.is_whitespace() || c == '/') => Some(format!("`{host}` is no host")),
         None | Some("") => Some("there is no port: write host:port".to_owned()),
         Some(port) if port.parse::<u16>().is_err() => Some(format!("`{port}` is no port")),
         Some(_) => None,
     }
+}
+
+/// The same of `host:port` that may stand behind one of these schemes, and before a `/`.
+pub(super) fn flaw_of_place(place: &str, schemes: &[&str]) -> Option<String> {
+    let plain = match place.split_once("://") {
+        Some((scheme, rest)) if schemes.contains(&scheme) => rest.strip_suffix('/').unwrap_or(rest),
+        _ => place,
+    };
+    flaw_of_server(plain).map(|flaw| format!("`{place}`: {flaw}"))
+}
+
+/// Why nobody can show who they are by these two files.
+pub(super) fn flaw_of_key(certificate: Option<&String>, key: Option<&String>) -> Option<String> {
+    (key.is_some() && certificate.is_none())
+        .then(|| "`client_key` without `client_certificate`; name both files".to_owned())
 }
 
 #[cfg(test)]
@@ -90,7 +105,14 @@ mod tests {
         ] {
             assert_eq!(flaw(url), None, "{url}");
         }
-        assert!(["x", "x:y", ":1", "[::1]"].iter().all(|server| flaw_of_server(server).is_some()));
+        assert!(
+            ["x", "x:y", ":1", "[::1]", "https://x:443"]
+                .iter()
+                .all(|server| flaw_of_server(server).is_some())
+        );
         assert!(["x:1", "[::1]:443"].iter().all(|server| flaw_of_server(server).is_none()));
+        let flaw = |place: &str| flaw_of_place(place, &["redis", "rediss"]);
+        assert!(["redis://x:1/2", "http://x:1", "rediss://x"].iter().all(|place| flaw(place).is_some()));
+        assert!(["x:1", "redis://x:1", "rediss://[::1]:1/"].iter().all(|place| flaw(place).is_none()));
     }
 }

@@ -78,12 +78,12 @@ impl Kind for Service {
             FactSpec::new(
                 "needs_reload",
                 FactType::Bool,
-                "whether its files changed since systemd read them (`daemon-reload`)",
+                "whether its files changed since systemd read them (`daemon-reload`), or there is a drop-in for it that it has not read",
             ),
             FactSpec::new(
                 "needs_restart",
                 FactType::Bool,
-                "whether its main process was started before its unit files, or those of `EnvironmentFile=`, last changed, or executes a program or library that was deleted or replaced since; unknown while none runs, or where one of these files may have been replaced by one that kept its time",
+                "whether its main process was started before its unit files, or those of `EnvironmentFile=`, last changed, or executes a program or library that was deleted or replaced since; unknown while none runs, or where it cannot be told of one of these files: it may have been replaced by one that kept its time, or be gone, or a pattern names it",
             ),
             FactSpec::new(
                 "crash_looping",

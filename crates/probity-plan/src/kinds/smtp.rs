@@ -103,6 +103,11 @@ impl Kind for Smtp {
         Some(anonymous)
     }
 
+    fn flaw(&self) -> Option<String> {
+        server::flaw_of_place(&self.smtp, &["smtp", "smtps"])
+            .or_else(|| server::flaw_of_key(self.client_certificate.as_ref(), self.client_key.as_ref()))
+    }
+
     fn describe(&self) -> String {
         let option = |flag: &str, value: Option<&str>| {
             value.map_or_else(String::new, |value| format!(" --{flag} {value}"))

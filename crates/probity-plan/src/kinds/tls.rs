@@ -179,7 +179,8 @@ impl Kind for Tls {
     };
 
     fn flaw(&self) -> Option<String> {
-        server::flaw_of_server(&self.tls).map(|flaw| format!("`{}`: {flaw}", self.tls))
+        server::flaw_of_place(&self.tls, &[])
+            .or_else(|| server::flaw_of_key(self.client_certificate.as_ref(), self.client_key.as_ref()))
     }
 
     fn describe(&self) -> String {

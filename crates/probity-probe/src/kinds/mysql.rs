@@ -2,6 +2,7 @@
 
 mod packets;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -141,8 +142,11 @@ impl Talk for Mysql {
             return refused(&refusal, context, seen);
         }
         let greeting = packets::greeting(&greeting)?;
-        let version = greeting.server_version_str().into_owned();
-        seen.know("connected", true).know("server_version", version.as_str());
+        let version = greeting.server_version_str();
+        // MariaDB says so before its own version, as old replicas of MySQL understand no other (its `Protocol Differences`).
+        let version =
+            version.strip_prefix("5.5.5-").filter(|own| own.contains("MariaDB")).unwrap_or(&version);
+        seen.know("connected", true).know("server_version", version);
         let mut capabilities = packets::CAPABILITIES & greeting.capabilities();
         match client {
             Some(client) if capabilities.contains(CapabilityFlags::CLIENT_SSL) => {
@@ -327,9 +331,24 @@ fn kept(answer: &Answer) -> Result<Vec<Value>, Blocked> {
     answer.rows.iter().map(row).collect()
 }
 
+/// A number without what `ZEROFILL` and `YEAR` put before it.
+fn without_zeros(text: &str) -> Cow<'_, str> {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    let rest = digits.trim_start_matches('0');
+    if rest.len() == digits.len() {
+        return text.into();
+    }
+    let zero = if rest.starts_with(|first: char| first.is_ascii_digit()) { "" } else { "0" };
+    format!("{sign}{zero}{rest}").into()
+}
+
 /// A value of MySQL's, from its text.
 fn value(name: &str, bytes: &[u8], ty: ColumnType) -> Result<Value, Blocked> {
     use ColumnType as Type;
+    if ty == Type::MYSQL_TYPE_BIT {
+        let number = bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+        return Ok(Number::parse(&number.to_string()).map_or(Value::Null, Value::Number));
+    }
     let text = std::str::from_utf8(bytes).map_err(|_| {
         Blocked::new(Barrier::Protocol, format!("column {name} is not UTF-8; say HEX({name})"))
     })?;
@@ -343,7 +362,7 @@ fn value(name: &str, bytes: &[u8], ty: ColumnType) -> Result<Value, Blocked> {
         | Type::MYSQL_TYPE_FLOAT
         | Type::MYSQL_TYPE_DOUBLE
         | Type::MYSQL_TYPE_DECIMAL
-        | Type::MYSQL_TYPE_NEWDECIMAL => Number::parse(text).map(Value::Number),
+        | Type::MYSQL_TYPE_NEWDECIMAL => Number::parse(&without_zeros(text)).map(Value::Number),
         Type::MYSQL_TYPE_JSON => Some(rows::json(name, text)?),
         _ => None,
     };

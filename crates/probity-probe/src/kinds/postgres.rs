@@ -257,9 +257,8 @@ async fn query(
     client: &Client,
 ) -> Result<Answer, tokio_postgres::Error> {
     let left = context.milliseconds_left();
-    let begin = format!(
-        "BEGIN READ ONLY; SET LOCAL statement_timeout = {left}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'"
-    );
+    // Not the time zone, which would decide what `current_date` is.
+    let begin = format!("BEGIN READ ONLY; SET LOCAL statement_timeout = {left}; SET LOCAL DateStyle = 'ISO'");
     client.batch_execute(&begin).await?;
     // Prepared first: the server refuses more than one statement there, so that nobody can end the transaction and go
     // on; and it tells the types. Then run by the simple protocol, which shows a value of any type as text.

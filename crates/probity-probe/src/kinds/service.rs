@@ -1,17 +1,32 @@
 //! `service`: what systemd says of a unit, or of many (`systemd.rs`).
 
+use std::ffi::OsStr;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use probity_plan::kinds::service::Service;
 use probity_plan::{Barrier, Blocked};
 
+use crate::clock;
 use crate::look::{Context, Look, Seen, barrier_of};
 use crate::systemd::{self, Unit};
 
 const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,ActiveEnterTimestamp,\
-                          ExecMainStartTimestamp,LastTriggerUSec,MainPID,NRestarts,Result,ExecMainCode,\
+                          ExecMainStartTimestamp,ExecMainStartTimestampMonotonic,LastTriggerUSec,MainPID,NRestarts,Result,ExecMainCode,\
                           ExecMainStatus,User,MemoryCurrent,NeedDaemonReload,DropInPaths,EnvironmentFiles";
+
+/// Where units and their drop-ins lie (systemd.unit(5)).
+const UNIT_FOLDERS: [&str; 4] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+];
+/// By how much the time that the kernel gives a file may lie behind the clock: it is that of the last tick, of 10 ms at most.
+const FILE_CLOCK: SignedDuration = SignedDuration::from_millis(20);
 
 impl Look for Service {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -67,7 +82,7 @@ fn one(unit: &Unit) -> Seen {
     let looping = unit.crash_looping(Timestamp::now());
     seen.know("crash_looping", looping)
         .know("crash_loops", names(std::iter::once(unit).filter(|_| looping)))
-        .settle("needs_reload", unit.property("NeedDaemonReload").map(|word| word == "yes"))
+        .settle("needs_reload", needs_reload(unit))
         .settle("needs_restart", needs_restart(unit));
     seen.know("units", names(std::iter::once(unit)))
         .know("failed", names(std::iter::once(unit).filter(|_| failed)));
@@ -85,6 +100,40 @@ fn one(unit: &Unit) -> Seen {
     seen
 }
 
+/// Whether its files changed since systemd read them: by its own word, or because there is a drop-in that it has not read.
+fn needs_reload(unit: &Unit) -> Result<bool, Blocked> {
+    Ok(unit.property("NeedDaemonReload")? == "yes" || has_unread_drop_in(unit, &UNIT_FOLDERS.map(Path::new)))
+}
+
+/// Whether there is a drop-in for it (systemd.unit(5)) that is not among those which systemd read. systemd says nothing of one
+/// in a folder that was not there when it read the unit.
+fn has_unread_drop_in(unit: &Unit, folders: &[&Path]) -> bool {
+    let name_of = |path: &Path| path.file_name().map(OsStr::to_owned);
+    let read: Vec<_> = drop_ins(unit).filter_map(|path| name_of(Path::new(path))).collect();
+    let places =
+        folders.iter().flat_map(|folder| drop_in_folders(unit.text("Id")).map(|name| folder.join(name)));
+    let files = places.filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
+    let mut files = files.map(|file| file.path()).filter(|path| path.extension() == Some(OsStr::new("conf")));
+    // An empty one, or a link to /dev/null, takes the place of one that lies deeper, and is not listed.
+    files.any(|path| {
+        let says_something = std::fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() > 0);
+        says_something && !name_of(&path).is_some_and(|name| read.contains(&name))
+    })
+}
+
+/// `a-b@c.service` may have them in `a-b@c.service.d`, `a-b@.service.d`, `a-.service.d` and `service.d`.
+fn drop_in_folders(id: &str) -> impl Iterator<Item = String> {
+    let (name, ending) = id.rsplit_once('.').unwrap_or((id, "service"));
+    let prefixes = name.match_indices('-').map(|(at, _)| name.get(..=at).unwrap_or_default());
+    let template = name.find('@').and_then(|at| name.get(..=at));
+    let names: Vec<&str> = prefixes.chain(template).chain([name]).collect();
+    names.into_iter().map(move |name| format!("{name}.{ending}.d")).chain([format!("{ending}.d")])
+}
+
+fn drop_ins(unit: &Unit) -> impl Iterator<Item = &str> {
+    unit.text("DropInPaths").split_whitespace()
+}
+
 /// Whether it runs from something else than what stands in its files now: a unit file, or a file of its environment, that
 /// changed since its main process was started, or a program or library that was deleted or replaced.
 fn needs_restart(unit: &Unit) -> Result<bool, Blocked> {
@@ -92,43 +141,89 @@ fn needs_restart(unit: &Unit) -> Result<bool, Blocked> {
     if pid == 0 {
         return Err(Blocked::new(Barrier::Unreachable, "no main process of it runs"));
     }
-    let started = unit.time("ExecMainStartTimestamp", "it has not been started")?;
-    // systemd tells the second only: a file of the same second was there before.
-    let latest = started.checked_add(SignedDuration::from_secs(1)).unwrap_or(started);
-    let files = unit.text("DropInPaths").split_whitespace().chain([unit.text("FragmentPath")]);
+    let started = started(unit)?;
+    let files = drop_ins(unit).chain([unit.text("FragmentPath")]);
     let files = files.filter(|file| !file.is_empty()).map(|file| (file, false));
-    let mut doubtful = None;
+    let mut doubt = None;
     for (file, may_lack) in files.chain(environment_files(unit)) {
-        if may_lack && !std::fs::exists(file).unwrap_or(true) {
-            continue;
-        }
-        if file.contains(['*', '?', '[']) {
-            let why = format!("EnvironmentFile={file} is a pattern: which files it stood for is not known");
-            return Err(Blocked::new(Barrier::Unsupported, why));
-        }
-        let is_later = |seconds| Timestamp::new(seconds, 0).is_ok_and(|at| at > latest);
-        match std::fs::metadata(file) {
-            // As it was when it was loaded, it is no more.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
-            Err(error) => return Err(barrier_of(&format!("stat {file}"), &error)),
-            Ok(metadata) if is_later(metadata.mtime()) => return Ok(true),
-            // Packages and copies keep the time of what they bring: it may be another file, or have another owner only.
-            Ok(metadata) if is_later(metadata.ctime()) => doubtful = doubtful.or(Some(file)),
-            Ok(_) => {}
+        match changed(Path::new(file), may_lack, &started)? {
+            Changed::Yes => return Ok(true),
+            Changed::No => {}
+            Changed::Perhaps(why) => doubt = doubt.or(Some(Blocked::new(Barrier::Unsupported, why))),
         }
     }
     let path = format!("/proc/{pid}/maps");
     let maps = std::fs::read(&path).map_err(|error| barrier_of(&format!("open {path}"), &error))?;
-    match doubtful {
+    match doubt {
         _ if String::from_utf8_lossy(&maps).lines().any(runs_deleted_file) => Ok(true),
         None => Ok(false),
-        Some(file) => {
-            let why = format!(
-                "{file} was touched since the start and kept its time: whether it was replaced is not told"
-            );
-            Err(Blocked::new(Barrier::Unsupported, why))
-        }
+        Some(blocked) => Err(blocked),
     }
+}
+
+/// Between which moments its main process was started. systemd writes the second, and what its own clock showed to the
+/// microsecond: unless the machine's clock was set since, that is more exact.
+fn started(unit: &Unit) -> Result<RangeInclusive<Timestamp>, Blocked> {
+    let second = unit.time("ExecMainStartTimestamp", "it has not been started")?;
+    let plus = |at: Timestamp, span: SignedDuration| at.checked_add(span).unwrap_or(at);
+    let within = second..=plus(second, SignedDuration::from_secs(1));
+    let microseconds = u64::try_from(unit.number("ExecMainStartTimestampMonotonic")?).unwrap_or_default();
+    let ago = clock::monotonic().saturating_sub(Duration::from_micros(microseconds));
+    let exact = Timestamp::now().checked_sub(ago).unwrap_or(second);
+    Ok(if within.contains(&exact) { plus(exact, -FILE_CLOCK)..=plus(exact, FILE_CLOCK) } else { within })
+}
+
+/// Whether a file is another one than at the start.
+enum Changed {
+    Yes,
+    No,
+    /// What was there then cannot be known, and why.
+    Perhaps(String),
+}
+
+fn changed(file: &Path, may_lack: bool, started: &RangeInclusive<Timestamp>) -> Result<Changed, Blocked> {
+    let name = file.display();
+    if name.to_string().contains(['*', '?', '[']) {
+        let why = format!("EnvironmentFile={name} is a pattern: which files it stood for is not known");
+        return Ok(Changed::Perhaps(why));
+    }
+    let metadata = match std::fs::metadata(file) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(barrier_of(&format!("stat {name}"), &error));
+        }
+        // Unless something of its folder changed, it was not there then either.
+        Err(_) if may_lack => {
+            let folder = file.ancestors().find_map(|folder| std::fs::metadata(folder).ok());
+            let before =
+                folder.is_some_and(|folder| at(folder.mtime(), folder.mtime_nsec()) < *started.start());
+            let why = || format!("{name} is not there: whether it was at the start is not known");
+            return Ok(if before { Changed::No } else { Changed::Perhaps(why()) });
+        }
+        // As it was when it was loaded, it is no more.
+        Err(_) => return Ok(Changed::Yes),
+    };
+    let content = at(metadata.mtime(), metadata.mtime_nsec());
+    // Packages and copies keep the time of what they bring: it may be another file, or have another owner only.
+    let entry = at(metadata.ctime(), metadata.ctime_nsec());
+    Ok(if content > *started.end() {
+        Changed::Yes
+    } else if entry > *started.end() {
+        Changed::Perhaps(format!(
+            "{name} was touched since the start and kept its time: whether it was replaced is not told"
+        ))
+    } else if entry >= *started.start() {
+        Changed::Perhaps(format!(
+            "{name} was changed at the moment of the start: whether before or after it is not told"
+        ))
+    } else {
+        Changed::No
+    })
+}
+
+/// A time as stat(2) gives it. One beyond what can be told was ages ago.
+fn at(seconds: i64, nanoseconds: i64) -> Timestamp {
+    Timestamp::new(seconds, i32::try_from(nanoseconds).unwrap_or_default()).unwrap_or(Timestamp::MIN)
 }
 
 /// The files of its environment, and whether each may be missing: `/etc/default/app (ignore_errors=yes)`.
@@ -175,6 +270,62 @@ mod tests {
         let units = systemd::parse(lists).unwrap();
         let files: Vec<_> = environment_files(&units[0]).collect();
         assert_eq!(files, [("/etc/a b", false), ("/etc/c", true)]);
+    }
+
+    #[test]
+    fn a_drop_in_that_systemd_has_not_read_is_found_wherever_it_may_lie() {
+        let names: Vec<_> = drop_in_folders("a-b@c.service").collect();
+        let expected = ["a-.service.d", "a-b@.service.d", "a-b@c.service.d", "service.d"];
+        assert_eq!(names, expected);
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a-.service.d");
+        std::fs::create_dir(&place).unwrap();
+        let unit = |read: &str| {
+            let said = format!(
+                "Id=a-b.service\nLoadState=loaded\nActiveState=active\nSubState=running\nDropInPaths={read}\n"
+            );
+            systemd::parse(&said).unwrap().remove(0)
+        };
+        let unread = |read: &str| has_unread_drop_in(&unit(read), &[folder.path()]);
+        // Neither of another kind nor one that only takes another's place.
+        std::fs::write(place.join("notes.txt"), "x").unwrap();
+        std::fs::write(place.join("empty.conf"), "").unwrap();
+        std::os::unix::fs::symlink("/dev/null", place.join("null.conf")).unwrap();
+        assert!(!unread(""));
+        std::fs::write(place.join("new.conf"), "[Service]\n").unwrap();
+        assert!(unread("/etc/systemd/system/a-b.service.d/old.conf"));
+        // The one of the same name that counts more was read instead.
+        assert!(!unread(
+            "/etc/systemd/system/a-b.service.d/old.conf /run/systemd/system/a-b.service.d/new.conf"
+        ));
+    }
+
+    #[test]
+    fn what_may_have_changed_at_the_moment_of_the_start_is_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("app.env");
+        std::fs::write(&file, "A=1\n").unwrap();
+        let written = std::fs::metadata(&file).unwrap();
+        let written = at(written.ctime(), written.ctime_nsec());
+        let second = SignedDuration::from_secs(1);
+        let told = |file: &Path, may_lack, from: Timestamp, to: Timestamp| match changed(
+            file,
+            may_lack,
+            &(from..=to),
+        ) {
+            Ok(Changed::Yes) => "changed",
+            Ok(Changed::No) => "the same",
+            Ok(Changed::Perhaps(_)) => "not known",
+            Err(_) => "not seen",
+        };
+        assert_eq!(told(&file, false, written + second, written + second), "the same");
+        assert_eq!(told(&file, false, written - second, written - second), "changed");
+        assert_eq!(told(&file, false, written - second, written + second), "not known");
+        let gone = folder.path().join("gone.env");
+        assert_eq!(told(&gone, false, written + second, written + second), "changed");
+        assert_eq!(told(&gone, true, written + second, written + second), "the same");
+        assert_eq!(told(&gone, true, written - second, written - second), "not known");
+        assert_eq!(told(&folder.path().join("*.env"), true, written + second, written + second), "not known");
     }
 
     #[test]

@@ -65,7 +65,8 @@ impl Framing {
 
 /// Whether the last of these transfer codings is `chunked`.
 fn is_chunked(codings: &HeaderValue) -> bool {
-    codings.as_bytes().trim_ascii_end().to_ascii_lowercase().ends_with(b"chunked")
+    let last = codings.as_bytes().rsplit(|byte| *byte == b',').next().unwrap_or_default();
+    last.trim_ascii().eq_ignore_ascii_case(b"chunked")
 }
 
 /// Reads the body to its end. Records how much came, also where that is not all.

@@ -7,6 +7,7 @@ use base64::Engine;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
+use hyper::http::uri::InvalidUri;
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use percent_encoding::percent_decode_str;
@@ -203,11 +204,12 @@ impl Asked<'_> {
             _ => Bytes::new(),
         };
         let empty = body.is_empty();
+        let target = &self.destination.target;
         let mut request = Request::builder()
             .method(Method::from_bytes(self.method.as_bytes()).map_err(|e| unsupported("method", &e))?)
             .uri(match self.http.http2 {
-                true => format!("{}://{authority}{}", url.scheme(), self.destination.target),
-                false => self.destination.target.clone(),
+                true => self.in_full(&authority)?,
+                false => target.parse().map_err(|e: InvalidUri| unsupported("request", &e))?,
             })
             .header("user-agent", concat!("probity/", env!("CARGO_PKG_VERSION")))
             .header("accept", "*/*")
@@ -232,6 +234,11 @@ impl Asked<'_> {
             let mut value =
                 HeaderValue::from_bytes(value.reveal().as_bytes()).map_err(|e| unsupported("header", &e))?;
             value.set_sensitive(true);
+            if self.http.http2 && name == HOST {
+                // RFC 9113, 8.3.1: there it is `:authority`, and nothing beside it may say otherwise.
+                *request.uri_mut() = self.in_full(value.to_str().map_err(|e| unsupported("header", &e))?)?;
+                continue;
+            }
             request.headers_mut().insert(name, value);
         }
         if !self.cookies.is_empty() {
@@ -244,6 +251,14 @@ impl Asked<'_> {
             request.headers_mut().insert(COOKIE, value);
         }
         Ok(request)
+    }
+
+    /// The request's target with its host, as HTTP/2 sends it.
+    fn in_full(&self, authority: &str) -> Result<Uri, Blocked> {
+        let Destination { url, target, .. } = &self.destination;
+        format!("{}://{authority}{target}", url.scheme())
+            .parse()
+            .map_err(|e: InvalidUri| unsupported("request", &e))
     }
 }
 

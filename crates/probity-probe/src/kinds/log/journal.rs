@@ -33,11 +33,20 @@ struct Rate {
 /// What the journal holds of the unit's window.
 ///
 /// # Errors
-/// `permission-denied` where it does not show all of it.
+/// `permission-denied` where it does not show all of it; `unsupported` where the unit writes to another journal.
 pub async fn see(unit: &str, mut tally: Tally, span: Span, context: &Context<'_>) -> Result<Found, Blocked> {
     let start = span.start;
     let unit_option = format!("--unit={unit}");
-    let rate = rate(unit, context).await;
+    let settings = settings(unit, context).await;
+    if let Some(namespace) = settings.as_ref().ok().and_then(|said| property(said, "LogNamespace")) {
+        let why =
+            format!("{unit} writes to the journal of the namespace {namespace}, which is not looked at");
+        return Err(Blocked::new(Barrier::Unsupported, why));
+    }
+    let rate = match settings {
+        Ok(said) => rate(&said, context).await,
+        Err(blocked) => Err(blocked),
+    };
     // Also what was said within the limit's time before: it counts towards the limit.
     let interval = rate.as_ref().map_or(DEFAULT_RATE.interval, |rate| rate.interval);
     let earlier = start.checked_sub(interval).unwrap_or(start);
@@ -117,14 +126,22 @@ fn burst(entries: &[Entry], rate: Rate) -> Option<usize> {
     counts.max().filter(|many| *many >= most)
 }
 
+/// What systemd says of how the unit writes to the journal, as `KEY=VALUE` lines.
+async fn settings(unit: &str, context: &Context<'_>) -> Result<String, Blocked> {
+    let wanted = "--property=LogNamespace,LogRateLimitBurst,LogRateLimitIntervalUSec";
+    ask(&["systemctl", "show", "--no-pager", wanted, "--"], Some(unit), context).await
+}
+
+/// One of these, where it is not empty.
+fn property<'a>(settings: &'a str, key: &str) -> Option<&'a str> {
+    let value = settings.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    value.filter(|value| !value.is_empty())
+}
+
 /// The unit's limit, or the journal's where it has none of its own. On a disk with much room the journal takes more.
-async fn rate(unit: &str, context: &Context<'_>) -> Result<Rate, Blocked> {
-    let show =
-        ["systemctl", "show", "--no-pager", "--property=LogRateLimitBurst,LogRateLimitIntervalUSec", "--"];
-    let said = ask(&show, Some(unit), context).await?;
-    let value = |key: &str| said.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-    let burst = value("LogRateLimitBurst").and_then(|number| number.parse().ok()).unwrap_or(0);
-    let interval = value("LogRateLimitIntervalUSec").and_then(seconds);
+async fn rate(settings: &str, context: &Context<'_>) -> Result<Rate, Blocked> {
+    let burst = property(settings, "LogRateLimitBurst").and_then(|number| number.parse().ok()).unwrap_or(0);
+    let interval = property(settings, "LogRateLimitIntervalUSec").and_then(seconds);
     if let (1.., Some(interval)) = (burst, interval.filter(|interval| !interval.is_zero())) {
         return Ok(Rate { messages: burst, interval });
     }
