@@ -42,12 +42,14 @@ fn lab() -> PathBuf {
 }
 
 impl Machine {
-    /// Boots one that sees this folder as `/program`, read-only.
+    /// Boots one that sees this folder as `/program`, read-only: of this system's release of Debian, or of that which
+    /// `LAB_RELEASE` names.
     pub fn boot(programs: &Path) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let release = std::env::var("LAB_RELEASE").unwrap_or_else(|_| "host".to_owned());
         let keeper = Command::new(lab())
-            .args(["keep", "host", &name, "--bind", &format!("{}:/program", programs.display())])
+            .args(["keep", &release, &name, "--bind", &format!("{}:/program", programs.display())])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -150,7 +150,8 @@ fn matrix(out: &mut String, rows: &[Row]) {
     out.push_str(
         "## What is tested\n\n\
          Each kind against the real thing in each state. A cell names the test (in `crates/probity-probe`) or says\n\
-         why there is none.\n\n\
+         why there is none. What is looked at in a machine is of this system's Debian; `make test-release` boots trixie, which has\n\
+         systemd 257.\n\n\
          | kind | present | absent | forbidden | hanging | nonsense | hostile text |\n|---|---|---|---|---|---|---|\n",
     );
     for spec in KINDS {
