@@ -11,6 +11,7 @@
 use std::path::Path;
 
 use boon::{Compiler, SchemaIndex, Schemas};
+use probity_audit::against::Compared;
 use probity_audit::{Report, audit, output};
 use serde_json::Value;
 
@@ -55,6 +56,39 @@ fn every_report_of_the_collection_gives_valid_sarif() {
         }
     }
     assert!(results >= 25, "{results} results were there to check");
+}
+
+#[test]
+fn a_bundle_that_is_no_acceptable_evidence_is_an_error_of_the_run() {
+    let sarif = Sarif::new();
+    let against = Compared {
+        bundle: "b.probity".to_owned(),
+        verdict: "READY".to_owned(),
+        remarks: vec!["Not acceptable evidence: its signer is unknown to you.".to_owned()],
+        cited: Vec::new(),
+        not_cited: Vec::new(),
+        shown: 0,
+        otherwise: 0,
+        unsupported: 0,
+    };
+    let twice = ["a.md", "b.md"].map(|name| {
+        let mut audit = audit("The shop is there.\n", &[], None);
+        audit.against = Some(against.clone());
+        Report { name: name.to_owned(), audit }
+    });
+    let document: Value = serde_json::from_str(&output::sarif(&twice)).unwrap();
+    assert_eq!(sarif.errors(&document), None);
+    let run = &document["runs"][0];
+    assert_eq!(run["results"], serde_json::json!([]));
+    let said = "b.probity: Not acceptable evidence: its signer is unknown to you.";
+    assert_eq!(
+        run["invocations"],
+        serde_json::json!([{
+            "executionSuccessful": false,
+            "toolExecutionNotifications": [{ "level": "error", "message": { "text": said } }],
+        }])
+    );
+    assert_eq!(output::github(&twice), format!("::error title=probity audit::{said}\n"));
 }
 
 #[test]

@@ -20,8 +20,15 @@ pub struct RuleInfo {
 /// One run of a tool ("probity audit") of this version.
 ///
 /// A file's name becomes a URI reference. What is unsupported is of the kind `open`: what there is to see does not tell whether it
-/// is right. Rules that the tool does not describe are named by what they found.
-pub fn sarif(tool: &str, version: &str, rules: &[RuleInfo], diagnostics: &[Diagnostic]) -> String {
+/// is right. Rules that the tool does not describe are named by what they found. Each obstacle, a sentence, is an error that the tool
+/// notifies of: the run was then no success, whatever was found or not.
+pub fn sarif(
+    tool: &str,
+    version: &str,
+    rules: &[RuleInfo],
+    diagnostics: &[Diagnostic],
+    obstacles: &[String],
+) -> String {
     let described = rules.iter().map(|rule| {
         json!({
             "id": rule.id,
@@ -39,16 +46,20 @@ pub fn sarif(tool: &str, version: &str, rules: &[RuleInfo], diagnostics: &[Diagn
     let named = ids[rules.len()..].iter().map(|id| json!({ "id": id }));
     let described: Vec<Value> = described.chain(named).collect();
     let results: Vec<Value> = diagnostics.iter().map(|diagnostic| result(diagnostic, &ids)).collect();
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": { "name": tool, "version": version, "rules": described } },
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    })
-    .to_string()
+    let mut run = json!({
+        "tool": { "driver": { "name": tool, "version": version, "rules": described } },
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+    });
+    if !obstacles.is_empty() {
+        let error = |text: &String| json!({ "level": "error", "message": { "text": text } });
+        run["invocations"] = json!([{
+            "executionSuccessful": false,
+            "toolExecutionNotifications": obstacles.iter().map(error).collect::<Vec<_>>(),
+        }]);
+    }
+    let schema = "https://json.schemastore.org/sarif-2.1.0.json";
+    json!({ "$schema": schema, "version": "2.1.0", "runs": [run] }).to_string()
 }
 
 fn result(diagnostic: &Diagnostic, ids: &[&str]) -> Value {

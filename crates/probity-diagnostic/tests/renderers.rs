@@ -96,6 +96,7 @@ fn sarif_has_the_region_in_characters_and_names_rules_that_nobody_described() {
         "1",
         &[],
         &[error(place(2, 5, 5)), error(place(0, 0, 0))],
+        &[],
     ))
     .unwrap();
     let run = &all["runs"][0];
@@ -107,4 +108,5 @@ fn sarif_has_the_region_in_characters_and_names_rules_that_nobody_described() {
         serde_json::json!({ "startLine": 2, "endLine": 2, "startColumn": 5, "endColumn": 10 })
     );
     assert!(run["results"][1]["locations"][0]["physicalLocation"]["region"].is_null());
+    assert!(run["invocations"].is_null());
 }

@@ -94,12 +94,12 @@ fn write_all(writer: &mut Writer<Vec<u8>>, contents: &Contents) -> std::io::Resu
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     writer.create_element("testsuites").write_inner_content(|writer| {
         let verdict = vec![verdict_case(contents)];
-        let why = said::why(contents).join("\n");
-        suite(writer, contents, 0, "Verdict", &verdict, &why)?;
+        let why: Vec<String> = said::why(contents).into_iter().chain(said::error_bound(contents)).collect();
+        suite(writer, contents, 0, "Verdict", &verdict, &why.join("\n"))?;
         for (id, (section, findings)) in said::sections(contents.judgement).into_iter().enumerate() {
             let cases: Vec<Case> = findings.iter().map(|(_, finding)| case(contents, finding)).collect();
-            let decided: Vec<String> = findings.iter().map(|(_, finding)| decided(finding)).collect();
-            suite(writer, contents, id + 1, section, &cases, &decided.join("\n"))?;
+            let out: Vec<String> = findings.iter().map(|(_, finding)| out(finding)).collect();
+            suite(writer, contents, id + 1, section, &cases, &out.join("\n"))?;
         }
         Ok(())
     })?;
@@ -226,9 +226,7 @@ fn case(contents: &Contents, finding: &Finding) -> Case {
     if let Some(how) = wording::settle(contents.plan, finding) {
         text = format!("{text}\nwhat would settle it: {how}");
     }
-    for note in said::notes(finding) {
-        text = format!("{text}\nnote: {note}");
-    }
+    text += &notes(finding);
     if let Some(waived) = &finding.waived {
         text = format!("{text}\nwaived: {} ({}, until {})", waived.reason, waived.owner, waived.until);
     }
@@ -240,10 +238,29 @@ fn case(contents: &Contents, finding: &Finding) -> Case {
     Case { name: finding.claim.clone(), result: element.map(inside) }
 }
 
-/// The finding on one line, with the author's wording beside what was decided.
+/// What stands of a finding beside the test cases. A case that holds has no text of its own, so what is said beside the finding
+/// stands here.
+fn out(finding: &Finding) -> String {
+    let notes = if finding.outcome == Outcome::Holds { notes(finding) } else { String::new() };
+    decided(finding) + &notes
+}
+
+/// A line for each thing that is said beside a finding.
+fn notes(finding: &Finding) -> String {
+    said::notes(finding).into_iter().map(|note| format!("\nnote: {note}")).collect()
+}
+
+/// The finding on one line, with the author's wording beside what was decided and measured.
 fn decided(finding: &Finding) -> String {
     let says = finding.says.as_ref().map_or_else(String::new, |says| format!("; the author says: {says}"));
-    format!("{} {}; decided: {}{says}", finding.claim, finding.outcome.name(), said::decided(finding))
+    let measured = Some(wording::measured(finding)).filter(|measured| !measured.is_empty());
+    let measured = measured.map_or_else(String::new, |measured| format!("; measured: {measured}"));
+    format!(
+        "{} {}; decided: {}{measured}{says}",
+        finding.claim,
+        finding.outcome.name(),
+        said::decided(finding)
+    )
 }
 
 /// A value of the type `xs:token`, at least one character: one line, no space at either end, none doubled.

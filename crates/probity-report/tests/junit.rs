@@ -11,7 +11,7 @@ use quick_xml::events::Event;
 
 use probity_report::junit;
 use probity_verdict::Outcome;
-use probity_verdict::judgement::Why;
+use probity_verdict::judgement::{Note, Selected, Why};
 
 /// An element with what stands in it.
 #[derive(Debug, Default)]
@@ -152,4 +152,29 @@ fn lines_survive() {
     let out = root.children[0].children.iter().find(|child| child.name == "system-out").unwrap();
     let first = "no rule surely applies, and the last one has a condition";
     assert_eq!(out.text, format!("{first}\nrule 2, B, is the last and has no condition"));
+}
+
+/// What is said beside a claim that holds is said here too: how many trials of a rate were left out, what its control is worth;
+/// and beside the verdict, how sure it is.
+#[test]
+fn what_qualifies_a_claim_that_holds_stands_beside_it() {
+    let mut camera = made::camera::camera();
+    let rate = camera.judgement.findings.iter_mut().find(|it| it.outcome == Outcome::Holds).unwrap();
+    rate.selected = Some(Selected { left_out: 30, of: 60, meant: true });
+    rate.measured = made::measured(30, 30);
+    rate.notes.push(Note::LeftOut { left_out: 30, of: 60, by_what_was_seen: true });
+    let claim = rate.claim.clone();
+    let root = assert_valid(&junit(&camera.contents()));
+    let out =
+        |suite: &Element| suite.children.iter().find(|it| it.name == "system-out").unwrap().text.clone();
+    let of_claim = root.children.iter().map(out).find(|out| out.contains(&format!("{claim} holds"))).unwrap();
+    assert!(of_claim.contains("; measured: 30 of 30 (30 of 60 left out by what was seen)"), "{of_claim}");
+    let note = "\nnote: `where` left out 30 of 60 observations by what was seen: they count neither for nor against it";
+    assert!(of_claim.contains(note), "{of_claim}");
+    let bound = "the probability of an acceptance although a rate claim it needs is false is at most 5%";
+    assert!(out(&root.children[0]).contains(bound), "{}", out(&root.children[0]));
+    for finding in camera.judgement.findings.iter().filter(|it| it.control.is_some()) {
+        let control = format!("note: its positive control `{}`", finding.control.as_ref().unwrap().claim);
+        assert!(root.children.iter().any(|suite| format!("{suite:?}").contains(&control)), "{control}");
+    }
 }

@@ -9,6 +9,7 @@ mod budget;
 mod compare;
 mod compile;
 mod compiled;
+mod declared;
 mod evaluate;
 mod interval;
 pub(crate) mod lex;

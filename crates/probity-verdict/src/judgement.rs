@@ -11,7 +11,8 @@ use probity_plan::{Severity, Shows};
 pub use decisions::Decisions;
 pub use reasons::{
     Against, Change, ClaimRead, Corrected, Decided, ErrorBound, Example, FindOut, FindingReason, Limit,
-    Measured, MeasuredFact, Note, ScoreRead, Seen, Step, Unclear, Uncovered, Unreadable, Waited, Why, Within,
+    Measured, MeasuredFact, Note, Replaceable, ScoreRead, Seen, Step, Unclear, Uncovered, Unreadable, Waited,
+    Why, Within,
 };
 
 /// Everything derived from a plan and its evidence.

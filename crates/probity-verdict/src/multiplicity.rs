@@ -14,6 +14,9 @@
 //!   condition is *false*, so that its negation is part of the acceptance, and is corrected likewise for that.
 //! * A matrix claim that is true is mistaken if any of its cells is called `fails`: in that direction each cell counts.
 //! * `undetermined(x)` and `not_applicable(x)` speak of the evidence, not of the truth: they cannot be mistaken.
+//! * What an acceptance is reached without says nothing of it. A rate that may fail because something else than a rate
+//!   makes up for it (`holds(t) || holds(a)`, a score that is reached without it) is not covered by any bound; of those
+//!   that make up for each other (`holds(a) || holds(b)`) the bound is on there being too few.
 //!
 //! So an acceptance is a conjunction of parts, each of which is wrongly true with probability at most `alpha`. An
 //! acceptance whose parts include those of another adds nothing where the other is wrong too; several acceptances are
@@ -22,17 +25,21 @@
 //!
 //! Must not know: what the findings are.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use probity_plan::units::Percent;
 use probity_plan::{Claim, Form, Plan};
 
-use crate::judgement::{Corrected, ErrorBound, Outcome, Uncovered};
+use crate::judgement::{Corrected, ErrorBound, Outcome, Replaceable, Uncovered};
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;
 
 /// The claims of each score, in the order of its weights.
 type Weighted<'a> = &'a [Vec<Option<usize>>];
+
+/// The most outcomes that are read to find the rates that acceptances do not need.
+const MAX_READ: usize = 20_000_000;
 
 /// What a rule asks of the rates under it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +53,8 @@ pub(crate) struct Demand {
     parts: BTreeSet<Part>,
     /// Of an accepting rule: rates that it is reached with although they are not shown to hold, which no bound covers.
     pub(crate) uncovered: BTreeSet<(usize, Outcome)>,
+    /// Of an accepting rule: rates that it is also reached without, if others make up for them.
+    replaceable: BTreeSet<usize>,
 }
 
 /// Something that is wrongly true with probability at most `alpha`.
@@ -103,31 +112,140 @@ impl Demand {
     }
 }
 
-/// Rates that this acceptance is reached with although they are not shown to hold: by its own condition being true, or by
-/// that of a rule before it, which rejects, being false.
-fn uncovered(
-    plan: &Plan,
-    conditions: &[Option<Node>],
-    weighted: Weighted<'_>,
-    acceptance: usize,
-) -> BTreeSet<(usize, Outcome)> {
-    let path: Vec<(&Node, bool)> = (0..=acceptance)
-        .filter(|rule| *rule == acceptance || !plan.rules[*rule].accepted)
-        .filter_map(|rule| Some((conditions[rule].as_ref()?, rule == acceptance)))
-        .collect();
-    let mut found = BTreeSet::new();
-    for (node, wanted) in &path {
-        uncover(plan, weighted, node, *wanted, &mut found);
+/// The conditions on the way to an acceptance: its own, which has to be true, and those of the rules before it that reject,
+/// which have to be false.
+struct Path<'a> {
+    plan: &'a Plan,
+    weighted: Weighted<'a>,
+    parts: Vec<(&'a Node, bool)>,
+    /// How many outcomes may still be read, of this acceptance and all others.
+    budget: &'a Cell<usize>,
+}
+
+/// What a rate is that an acceptance does not need.
+struct Spared {
+    /// It is reached although it is not shown to hold, without any other rate that makes up for it.
+    uncovered: BTreeSet<(usize, Outcome)>,
+    /// It is reached although it fails, if other rates make up for it.
+    replaceable: BTreeSet<usize>,
+}
+
+impl<'a> Path<'a> {
+    fn new(
+        plan: &'a Plan,
+        conditions: &'a [Option<Node>],
+        weighted: Weighted<'a>,
+        acceptance: usize,
+        budget: &'a Cell<usize>,
+    ) -> Self {
+        let parts = (0..=acceptance)
+            .filter(|rule| *rule == acceptance || !plan.rules[*rule].accepted)
+            .filter_map(|rule| Some((conditions[rule].as_ref()?, rule == acceptance)))
+            .collect();
+        Self { plan, weighted, parts, budget }
     }
-    // `undetermined(a)` may well be false where `a` fails, if something else on the way asks that it holds.
-    found.retain(|(claim, outcome)| {
-        let leaf = |leaf: &Node, _| match leaf {
-            Node::Claim(asks, of) if of == claim => asks.of(*outcome),
-            _ => Truth::Unknown,
+
+    /// Whether the acceptance may be reached where these claims have these outcomes, whatever comes of all others.
+    fn leads(&self, outcome: &impl Fn(usize) -> Option<Outcome>) -> bool {
+        let score = |score: usize| {
+            let of = |place: usize| {
+                let claim: Option<usize> = self.weighted[score][place];
+                claim.and_then(outcome).unwrap_or(Outcome::Undetermined)
+            };
+            crate::score::interval(&self.plan.scores[score], of)
         };
-        path.iter().all(|(node, wanted)| node.truth_of(&leaf, true) != Truth::from(!*wanted))
-    });
-    found
+        let read = |outcomes: usize| self.budget.set(self.budget.get().saturating_sub(outcomes));
+        let leaf = |leaf: &Node, _| match leaf {
+            Node::Claim(asks, claim) => {
+                read(1);
+                outcome(*claim).map_or(Truth::Unknown, |outcome| asks.of(outcome))
+            }
+            Node::Score(of, order, number) => {
+                read(self.weighted[*of].len());
+                order.of(score(*of), *number)
+            }
+            Node::Both(..) | Node::Either(..) | Node::Not(_) => Truth::Unknown,
+        };
+        self.parts.iter().all(|(node, wanted)| node.truth_of(&leaf, true) != Truth::from(!*wanted))
+    }
+
+    /// The same where of all its rates these hold, and the others fail.
+    fn leads_by(&self, rates: &BTreeSet<usize>, hold: &BTreeSet<usize>) -> bool {
+        self.leads(&|claim| {
+            let holds = || if hold.contains(&claim) { Outcome::Holds } else { Outcome::Fails };
+            rates.contains(&claim).then(holds)
+        })
+    }
+
+    /// The rates that its conditions read, by themselves or in a score.
+    fn rates(&self) -> BTreeSet<usize> {
+        let mut rates = BTreeSet::new();
+        for (node, _) in &self.parts {
+            node.leaves(&mut |leaf| match leaf {
+                Node::Claim(_, claim) => _ = rates.insert(*claim),
+                Node::Score(score, ..) => rates.extend(self.weighted[*score].iter().flatten()),
+                _ => {}
+            });
+        }
+        rates.retain(|claim| cells(self.plan, &self.plan.claims[*claim]).is_some());
+        rates
+    }
+
+    /// Whether it may turn on this rate: whether some of the others lead to the acceptance with it and not without it.
+    fn turns_on(&self, rate: usize, rates: &BTreeSet<usize>) -> bool {
+        let with = |hold: &BTreeSet<usize>| {
+            let mut hold = hold.clone();
+            hold.insert(rate);
+            self.leads_by(rates, &hold)
+        };
+        let others = || rates.iter().copied().filter(|other| *other != rate);
+        // As many others as do not suffice, and as few as suffice with it.
+        let mut most = BTreeSet::new();
+        for other in others() {
+            most.insert(other);
+            if self.leads_by(rates, &most) {
+                most.remove(&other);
+            }
+        }
+        if !self.leads_by(rates, &most) && with(&most) {
+            return true;
+        }
+        let mut fewest: BTreeSet<usize> = others().collect();
+        for other in others() {
+            fewest.remove(&other);
+            if !with(&fewest) {
+                fewest.insert(other);
+            }
+        }
+        with(&fewest) && !self.leads_by(rates, &fewest)
+    }
+
+    /// The rates that the acceptance does not need.
+    fn spared(&self) -> Spared {
+        let mut uncovered = BTreeSet::new();
+        for (node, wanted) in &self.parts {
+            uncover(self.plan, self.weighted, node, *wanted, &mut uncovered);
+        }
+        let leads_where = |claim: usize, outcome| self.leads(&|of| (of == claim).then_some(outcome));
+        // `undetermined(a)` may well be false where `a` fails, if something else on the way asks that it holds.
+        uncovered.retain(|(claim, outcome)| leads_where(*claim, *outcome));
+        let rates = self.rates();
+        let mut replaceable = BTreeSet::new();
+        for rate in &rates {
+            // Where so much would have to be tried that it is not, nothing is claimed.
+            let tried = || self.budget.get() > 0;
+            if tried() && !leads_where(*rate, Outcome::Fails) {
+                continue;
+            }
+            if tried() && self.turns_on(*rate, &rates) {
+                replaceable.insert(*rate);
+            } else {
+                uncovered.insert((*rate, Outcome::Fails));
+            }
+        }
+        replaceable.retain(|rate| !uncovered.contains(&(*rate, Outcome::Fails)));
+        Spared { uncovered, replaceable }
+    }
 }
 
 /// Takes note of what makes a condition so although a rate is not shown to hold.
@@ -186,6 +304,7 @@ pub(crate) fn demands(
     weighted: Weighted<'_>,
 ) -> Vec<Option<Demand>> {
     let last = plan.rules.iter().rposition(|rule| rule.accepted);
+    let budget = Cell::new(MAX_READ);
     plan.rules
         .iter()
         .zip(conditions)
@@ -194,8 +313,9 @@ pub(crate) fn demands(
             let demand =
                 condition.as_ref().map(|node| Demand::new(plan, weighted, number, node, rule.accepted));
             if rule.accepted {
-                let uncovered = uncovered(plan, conditions, weighted, number);
-                return Some(Demand { uncovered, ..demand.unwrap_or_default() });
+                let Spared { uncovered, replaceable } =
+                    Path::new(plan, conditions, weighted, number, &budget).spared();
+                return Some(Demand { uncovered, replaceable, ..demand.unwrap_or_default() });
             }
             demand.filter(|_| Some(number) < last)
         })
@@ -235,7 +355,7 @@ pub(crate) fn error_bound(
     let mut passed: BTreeSet<Part> = BTreeSet::new();
     let mut acceptances: Vec<BTreeSet<Part>> = Vec::new();
     let mut rates: BTreeMap<usize, u32> = BTreeMap::new();
-    let mut corrected = Vec::new();
+    let (mut corrected, mut replaceable) = (Vec::new(), Vec::new());
     for (number, (rule, demand)) in plan.rules.iter().zip(demands).enumerate() {
         let parts = demand.as_ref().map(|demand| demand.parts.clone()).unwrap_or_default();
         if rule.accepted {
@@ -244,6 +364,10 @@ pub(crate) fn error_bound(
             passed.extend(parts);
         }
         let Some(demand) = demand else { continue };
+        if !demand.replaceable.is_empty() {
+            let rates = demand.replaceable.iter().map(|claim| plan.claims[*claim].name.clone()).collect();
+            replaceable.push(Replaceable { label: rule.label.clone(), rates });
+        }
         for (claim, ways) in &demand.rates {
             let most = rates.entry(*claim).or_default();
             *most = (*most).max(*ways);
@@ -265,7 +389,7 @@ pub(crate) fn error_bound(
     let probability = (f64::from(times) * (1.0 - plan.confidence)).min(1.0);
     // Without the digits that 1 - 0.95 has beside 0.05.
     let probability = (probability * 1e9).round() / 1e9;
-    Some(ErrorBound::AtMost { probability, times, corrected })
+    Some(ErrorBound::AtMost { probability, times, corrected, replaceable })
 }
 
 /// The confidence at which a rate is decided where `alpha` is divided, as `97.5%`.

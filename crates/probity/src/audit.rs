@@ -65,6 +65,10 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
         baseline.accept(&mut reports);
     }
     let many = args.reports.len() > 1 || args.reports.iter().any(|path| path.is_dir());
+    if args.format == AuditFormat::Baseline {
+        // The file has no place for it.
+        output::obstacles(&reports).iter().for_each(|obstacle| terminal::complain(obstacle));
+    }
     terminal::print(&match args.format {
         AuditFormat::Text => output::terminal(&reports, terminal::colour(environment)),
         AuditFormat::Markdown => output::markdown(&reports),

@@ -76,7 +76,7 @@ pub fn check(args: &PlanArgs, format: PlanFormat) -> Result<Exit, Failure> {
     let (errors, warnings, notes) = (of(Level::Error), of(Level::Warning), of(Level::Note));
     terminal::print(&match format {
         PlanFormat::Json => json(&problems, &texts).to_string(),
-        PlanFormat::Sarif => sarif("probity plan check", env!("CARGO_PKG_VERSION"), &[], &problems),
+        PlanFormat::Sarif => sarif("probity plan check", env!("CARGO_PKG_VERSION"), &[], &problems, &[]),
         PlanFormat::Text => format!(
             "{}{}, {}, {}",
             text(&problems, &texts, false),

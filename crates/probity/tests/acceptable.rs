@@ -81,6 +81,13 @@ fn a_bundle_of_a_stranger_is_no_acceptable_evidence() {
     let json: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
     assert_eq!(json["accepted"], serde_json::Value::Null);
     assert_eq!(json["unacceptable"]["name"], "unknown-signer");
+    // In whatever form an audit is asked for.
+    for format in ["text", "markdown", "json", "sarif", "github", "baseline"] {
+        let audit = stranger.run(&["audit", "report.md", "--against", "b.probity", "--format", format]);
+        assert_eq!(code(&audit), 2, "{format}");
+        let all = stdout(&audit) + &stderr(&audit);
+        assert!(all.contains("Not acceptable evidence: its signer is unknown to you"), "{format}: {all}");
+    }
     // A file that names nobody names not even the reader.
     stranger.write("nobody", "");
     let nobody = stranger.run(&["evaluate", "b.probity", "--plan", "mine.yaml", "--signers", "nobody"]);

@@ -5,12 +5,16 @@ use std::fmt::Write;
 
 use probity_diagnostic::Level;
 
-use super::{Report, listed, title};
+use super::{Report, listed, obstacles, title};
 use crate::visible::visible;
 
-/// A line `::error file=...,line=...,endLine=...,title=...::...` for each finding that nothing accepts.
+/// A line `::error file=...,line=...,endLine=...,title=...::...` for each finding that nothing accepts; before them one without a place
+/// for each reason why a bundle is no acceptable evidence.
 pub fn github(reports: &[Report]) -> String {
     let mut out = String::new();
+    for obstacle in obstacles(reports) {
+        _ = writeln!(out, "::error title=probity audit::{}", data(&obstacle));
+    }
     for report in reports {
         for finding in report.audit.open().filter(|finding| !listed(finding)) {
             let kind = if finding.level == Level::Error { "error" } else { "warning" };

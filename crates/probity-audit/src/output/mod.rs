@@ -117,6 +117,20 @@ fn listed(finding: &Finding) -> bool {
     finding.level == Level::Unsupported && finding.accepted.is_none()
 }
 
+/// Why what reports were held against is not evidence that the reader accepts, each once: for forms that say nothing else of the
+/// bundle.
+pub fn obstacles(reports: &[Report]) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for against in reports.iter().filter_map(|report| report.audit.against.as_ref()) {
+        for remark in against.remarks.iter().map(|remark| format!("{}: {remark}", against.bundle)) {
+            if !out.contains(&remark) {
+                out.push(remark);
+            }
+        }
+    }
+    out
+}
+
 /// What was held against a bundle, in sentences.
 fn compared(against: &Compared) -> Vec<String> {
     let names = |claims: &[(String, probity_verdict::Outcome)]| {

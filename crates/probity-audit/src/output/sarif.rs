@@ -2,10 +2,10 @@
 
 use probity_diagnostic::RuleInfo;
 
-use super::Report;
+use super::{Report, obstacles};
 use crate::rules;
 
-/// One run with the findings of every report.
+/// One run with the findings of every report. That a bundle is no acceptable evidence is an error of the run.
 pub fn sarif(reports: &[Report]) -> String {
     let rules: Vec<RuleInfo> = rules::all()
         .map(|rule| RuleInfo {
@@ -16,5 +16,5 @@ pub fn sarif(reports: &[Report]) -> String {
         })
         .collect();
     let all: Vec<_> = reports.iter().flat_map(Report::diagnostics).collect();
-    probity_diagnostic::sarif("probity audit", env!("CARGO_PKG_VERSION"), &rules, &all)
+    probity_diagnostic::sarif("probity audit", env!("CARGO_PKG_VERSION"), &rules, &all, &obstacles(reports))
 }

@@ -443,7 +443,12 @@ fn judgement(plan: &Plan) -> Judgement {
                 stricter: None,
             }],
             settle: Vec::new(),
-            error_bound: Some(ErrorBound::AtMost { probability: 0.05, times: 1, corrected: Vec::new() }),
+            error_bound: Some(ErrorBound::AtMost {
+                probability: 0.05,
+                times: 1,
+                corrected: Vec::new(),
+                replaceable: Vec::new(),
+            }),
             waivers: Vec::new(),
         },
     }

@@ -8,13 +8,14 @@ use probity_plan::{Moment, Number, Value};
 
 use super::Evaluated;
 use super::arithmetic::{self, calculate, truncate};
+use super::declared::Side;
 use super::evaluate::{Around, Got, Run, pair};
 use super::masked;
 use super::pattern::{Draft, Pattern};
 use super::reason::{Class, Reason};
 use super::syntax::Operator;
 use super::tree::{Function, Matched};
-use super::types::misordered;
+use super::types::{MODES, any_mode, misordered};
 use super::version::Scheme;
 use crate::truth::Truth4;
 
@@ -58,9 +59,9 @@ fn is_masked(value: &Value) -> bool {
 
 impl Run<'_> {
     /// Whether two values are the same. A pair that surely differs decides, also beside one that does not compare.
-    pub(super) fn equal(&self, operator: &str, a: &Value, b: &Value) -> Told<Equality> {
+    pub(super) fn equal(&self, operator: &str, left: Side<'_>, right: Side<'_>) -> Told<Equality> {
         let known = |same: bool| Ok(if same { Equality::Same } else { Equality::Differs(None) });
-        match (a, b) {
+        match (left.value, right.value) {
             (Value::Null, Value::Null) => known(true),
             (Value::Null, _) | (_, Value::Null) => known(false),
             (Value::Bool(a), Value::Bool(b)) => known(a == b),
@@ -70,23 +71,35 @@ impl Run<'_> {
             }
             (Value::Text(a), Value::Text(b)) => {
                 self.spend(text_steps(a.len().min(b.len())))?;
-                known(masked::same(a, b).ok_or(Reason::Masked)?)
+                let same = masked::same(a, b).ok_or(Reason::Masked)?;
+                if left.declared.is_mode_beside(b) || right.declared.is_mode_beside(a) {
+                    return Err(Reason::NotAMode.into());
+                }
+                known(same)
             }
             (Value::Moment(a), Value::Moment(b)) => known(a == b),
-            (Value::List(a), Value::List(b)) => self.equal_lists(operator, a, b),
+            (Value::List(a), Value::List(b)) => {
+                let pairs = a.iter().zip(b).enumerate().map(|(at, (a, b))| {
+                    (Side::new(a, left.declared.element(at)), Side::new(b, right.declared.element(at)))
+                });
+                self.equal_lists(operator, (a.len(), b.len()), pairs)
+            }
             (Value::Map(a), Value::Map(b)) => {
                 self.spend(a.len().min(b.len()) as u64)?;
                 if a.len() != b.len() || !a.keys().all(|key| b.contains_key(key)) {
                     return known(false);
                 }
-                let pairs = a.iter().filter_map(|(key, value)| Some((value, b.get(key)?)));
+                let pairs = a.iter().filter_map(|(key, value)| {
+                    let left = Side::new(value, left.declared.field(key));
+                    Some((left, Side::new(b.get(key)?, right.declared.field(key))))
+                });
                 Ok(match self.equal_pairs(operator, pairs)? {
                     Equality::Same => Equality::Same,
                     Equality::Differs(_) => Equality::Differs(None),
                 })
             }
-            _ if is_masked(a) || is_masked(b) => Err(Reason::Masked.into()),
-            _ => Err(Reason::NotComparable {
+            (a, b) if is_masked(a) || is_masked(b) => Err(Reason::Masked.into()),
+            (a, b) => Err(Reason::NotComparable {
                 operator: operator.to_owned(),
                 left: Class::of(a),
                 right: Class::of(b),
@@ -95,11 +108,16 @@ impl Run<'_> {
         }
     }
 
-    fn equal_lists(&self, operator: &str, a: &[Value], b: &[Value]) -> Told<Equality> {
-        match self.equal_pairs(operator, a.iter().zip(b)) {
-            Ok(Equality::Same) if a.len() == b.len() => Ok(Equality::Same),
-            Ok(Equality::Same) => Ok(Equality::Differs(Some(a.len().min(b.len())))),
-            Err(_) if a.len() != b.len() && !self.is_exhausted() => Ok(Equality::Differs(None)),
+    fn equal_lists<'v>(
+        &self,
+        operator: &str,
+        (a, b): (usize, usize),
+        pairs: impl Iterator<Item = (Side<'v>, Side<'v>)>,
+    ) -> Told<Equality> {
+        match self.equal_pairs(operator, pairs) {
+            Ok(Equality::Same) if a == b => Ok(Equality::Same),
+            Ok(Equality::Same) => Ok(Equality::Differs(Some(a.min(b)))),
+            Err(_) if a != b && !self.is_exhausted() => Ok(Equality::Differs(None)),
             other => other,
         }
     }
@@ -107,7 +125,7 @@ impl Run<'_> {
     fn equal_pairs<'v>(
         &self,
         operator: &str,
-        pairs: impl Iterator<Item = (&'v Value, &'v Value)>,
+        pairs: impl Iterator<Item = (Side<'v>, Side<'v>)>,
     ) -> Told<Equality> {
         let (mut unknown, mut error) = (None, None);
         for (at, (a, b)) in pairs.enumerate() {
@@ -284,17 +302,40 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a mode lacks what no mode has.
+    pub(super) fn mode_lacks(&self, function: Function, part: &Value) -> Told<()> {
+        let Value::Text(part) = part else { return Ok(()) };
+        if masked::is_masked(part) {
+            return Ok(());
+        }
+        self.spend(MODES / 8)?;
+        let has = |mode: &str| match function {
+            Function::StartsWith => mode.starts_with(part.as_str()),
+            Function::EndsWith => mode.ends_with(part.as_str()),
+            _ => mode.contains(part.as_str()),
+        };
+        if any_mode(has) { Ok(()) } else { Err(Reason::NotAMode.into()) }
+    }
+
     pub(super) fn matches<'e>(
         &'e self,
         text: Got<'e>,
         matched: &'e Matched,
+        is_mode: bool,
         around: Option<&'e Around<'e>>,
     ) -> Got<'e> {
         let search = |text: &Value, pattern: &Pattern| {
             let Value::Text(text) = text else { return Err(not_made_for("matches", text)) };
             self.spend(pattern.cost(text.len()))?;
             let told = masked::matches(text, pattern.text(), |text| pattern.is_in(text));
-            Ok(Cow::Owned(told.ok_or(Reason::Masked)?.into()))
+            let told = told.ok_or(Reason::Masked)?;
+            if is_mode && !told {
+                self.spend(pattern.cost(4).saturating_mul(MODES))?;
+                if !any_mode(|mode| pattern.is_in(mode)) {
+                    return Err(Reason::NotAMode.into());
+                }
+            }
+            Ok(Cow::Owned(told.into()))
         };
         match matched {
             Matched::Pattern(pattern) => search(&*text?, pattern),

@@ -9,7 +9,7 @@ use super::pattern::Pattern;
 use super::scope::{AGAINST, Scope};
 use super::syntax::{self, MAX_SOURCE, Operator};
 use super::tree::{Function, Look, LookKind, Matched, Node, Sides, Typed};
-use super::types::Type;
+use super::types::{Type, any_mode, mode_meant};
 
 /// Reads a condition. With `empty_ok`, looking through an empty list is no obstacle: `all` of nothing is true.
 ///
@@ -36,7 +36,15 @@ pub(super) struct Compiler<'a> {
     /// The facts that were read, in the order of their first mention.
     facts: Vec<String>,
     /// The names of elements that are being looked at, outermost first.
-    elements: Vec<(String, Type)>,
+    pub(super) elements: Vec<Element>,
+}
+
+/// An element that is being looked at.
+pub(super) struct Element {
+    name: String,
+    ty: Type,
+    /// The texts that it is, one after the other, where the list is written out.
+    pub(super) texts: Vec<String>,
 }
 
 type Compiled<T> = Result<T, ConditionError>;
@@ -58,12 +66,12 @@ impl Compiler<'_> {
             syntax::Node::Field(operand, field) if self.is_against(operand) => format!("{AGAINST}{field}"),
             _ => return None,
         };
-        (!self.elements.iter().any(|(element, _)| *element == name)).then_some(name)
+        (!self.elements.iter().any(|element| element.name == name)).then_some(name)
     }
 
     fn is_against(&self, expr: &syntax::Expr) -> bool {
         matches!(&expr.node, syntax::Node::Name(name)
-            if AGAINST.strip_suffix('.') == Some(name) && !self.elements.iter().any(|(element, _)| element == name))
+            if AGAINST.strip_suffix('.') == Some(name) && !self.elements.iter().any(|element| element.name == *name))
     }
 
     pub(super) fn operand(&self, typed: &Typed) -> Operand {
@@ -96,8 +104,8 @@ impl Compiler<'_> {
             syntax::Node::Literal(value) => typed(Node::Literal(value.clone()), Type::of_value(value)),
             syntax::Node::Name(name) => {
                 let mut elements = self.elements.iter().rev().enumerate();
-                match elements.find(|(_, (element, _))| element == name) {
-                    Some((outwards, (_, ty))) => typed(Node::Element(outwards), ty.clone()),
+                match elements.find(|(_, element)| element.name == *name) {
+                    Some((outwards, element)) => typed(Node::Element(outwards), element.ty.clone()),
                     None => Err(self.unknown_fact(expr.at, name)),
                 }
             }
@@ -276,7 +284,13 @@ impl Compiler<'_> {
             ("matches", [text, pattern]) if target.is_some() => {
                 let text = self.expr(text)?;
                 self.text(expr.at, "matches", &text)?;
+                let at = pattern.at;
                 let matched = self.pattern(pattern)?;
+                if let (Type::Mode, Matched::Pattern(pattern)) = (&text.ty, &matched)
+                    && !any_mode(|mode| pattern.is_in(mode))
+                {
+                    return Err(self.error(at, Mistake::NoMode { meant: None }));
+                }
                 let node = Node::Matches(Box::new(text), matched);
                 Ok(Typed { node, ty: Type::Bool, span: expr.span })
             }
@@ -344,6 +358,18 @@ impl Compiler<'_> {
                 for argument in &arguments {
                     self.text(expr.at, function.name(), argument)?;
                 }
+                if let [
+                    Typed { ty: Type::Mode, .. },
+                    Typed { node: Node::Literal(Value::Text(part)), span, .. },
+                ] = arguments.as_slice()
+                    && !any_mode(|mode| match function {
+                        Function::StartsWith => mode.starts_with(part),
+                        Function::EndsWith => mode.ends_with(part),
+                        _ => mode.contains(part),
+                    })
+                {
+                    return Err(self.error(span.0, Mistake::NoMode { meant: mode_meant(part) }));
+                }
                 (Type::Bool, true, MadeFor::Text)
             }
         };
@@ -389,7 +415,12 @@ impl Compiler<'_> {
             Type::Any => Type::Any,
             _ => return Err(self.not_made_for(expr.at, &list, kind.name(), MadeFor::LookingThrough)),
         };
-        self.elements.push((name.clone(), of.clone()));
+        let texts = match &list.node {
+            Node::List(items) => items.iter().filter_map(|item| literal_text(&item.node)).collect(),
+            Node::Map(entries) => entries.iter().map(|(key, _)| key.clone()).collect(),
+            _ => Vec::new(),
+        };
+        self.elements.push(Element { name: name.clone(), ty: of.clone(), texts });
         let compiled = self.bodies(kind, bodies);
         self.elements.pop();
         let (filter, body) = compiled?;
@@ -441,6 +472,14 @@ impl Compiler<'_> {
     /// The names of all facts that may be read.
     fn readable(&self) -> Vec<String> {
         self.scope.names().map(str::to_owned).collect()
+    }
+}
+
+/// A text that is written out.
+fn literal_text(node: &Node) -> Option<String> {
+    match node {
+        Node::Literal(Value::Text(text)) => Some(text.clone()),
+        _ => None,
     }
 }
 

@@ -9,9 +9,11 @@ use probity_plan::{Barrier, Blocked, Cause, Value};
 
 use super::budget::MAX_STEPS;
 use super::compare::Equality;
+use super::declared::{Declared, Side};
 use super::interval::Range;
 use super::reason::{Class, Reason};
-use super::tree::{Function, Look, LookKind, Node, Sides, Term, Typed};
+use super::tree::{Function, Look, LookKind, Matched, Node, Sides, Term, Typed};
+use super::types::Type;
 use super::{Check, Evaluated, Witness};
 use crate::truth::Truth4;
 
@@ -267,7 +269,8 @@ impl<'f> Run<'f> {
             Err(told) => return Part::Told(told),
         };
         let operator = if sides.negated { "!=" } else { "==" };
-        match self.equal(operator, &left, &right) {
+        let (of_left, of_right) = (Declared::Expr(&sides.sides.0), Declared::Expr(&sides.sides.1));
+        match self.equal(operator, Side::new(&left, of_left), Side::new(&right, of_right)) {
             Err(told) => Part::Told(told),
             Ok(Equality::Same) => Part::Known(!negated),
             Ok(Equality::Differs(at)) => {
@@ -292,12 +295,13 @@ impl<'f> Run<'f> {
         {
             return Part::Known(negated);
         }
+        let (of_element, of_list) = (Declared::Expr(element), Declared::Expr(list));
         let element = self.value(element, around);
         // A list that is written out need not be made.
         let found = match (&list.node, element) {
             (Node::List(items), Ok(element)) => {
-                let items = items.iter().map(|item| self.value(item, around));
-                self.found(&element, items)
+                let items = items.iter().map(|item| (self.value(item, around), Declared::Expr(item)));
+                self.found(Side::new(&element, of_element), items)
             }
             (_, element) => pair(element, self.value(list, around)).and_then(|(element, list)| {
                 match (&*list, &*element) {
@@ -308,7 +312,14 @@ impl<'f> Run<'f> {
                         Err(self.nothing.clone().into())
                     }
                     (Value::List(items), element) => {
-                        self.found(element, items.iter().map(|item| Ok(Cow::Borrowed(item))))
+                        let items = items.iter().enumerate();
+                        let items = items.map(|(at, item)| (Ok(Cow::Borrowed(item)), of_list.element(at)));
+                        self.found(Side::new(element, of_element), items)
+                    }
+                    (Value::Map(map), Value::Text(key))
+                        if !map.contains_key(key) && map.keys().any(|key| of_element.is_mode_beside(key)) =>
+                    {
+                        Err(Reason::NotAMode.into())
                     }
                     (Value::Map(map), Value::Text(key)) => Ok(map.contains_key(key).then_some(None)),
                     (Value::Map(_), Value::Null) => Ok(None),
@@ -357,14 +368,14 @@ impl<'f> Run<'f> {
     /// Where among these the element is: an or over `==`.
     fn found<'e>(
         &self,
-        element: &Value,
-        items: impl Iterator<Item = Got<'e>>,
+        element: Side<'e>,
+        items: impl Iterator<Item = (Got<'e>, Declared<'e>)>,
     ) -> Result<Option<Option<(usize, Value)>>, Box<Evaluated>> {
         let mut open: Option<Box<Evaluated>> = None;
-        for (at, item) in items.enumerate() {
+        for (at, (item, declared)) in items.enumerate() {
             let told = match item {
                 Err(told) => told,
-                Ok(item) => match self.equal("in", element, &item) {
+                Ok(item) => match self.equal("in", element, Side::new(&item, declared)) {
                     Ok(Equality::Same) => return Ok(Some(Some((at, item.into_owned())))),
                     Ok(Equality::Differs(_)) => continue,
                     Err(told) => told,
@@ -447,14 +458,21 @@ impl<'f> Run<'f> {
                 let (left, right) = self.both(sides, around)?;
                 self.calculate(*operator, left, &right)
             }
-            Node::Call(function, arguments) => {
+            Node::Call(function, of) => {
                 let arguments: Vec<Cow<'_, Value>> =
-                    self.every(arguments.iter().map(|argument| self.value(argument, around)))?;
+                    self.every(of.iter().map(|argument| self.value(argument, around)))?;
+                if let ([Typed { ty: Type::Mode, .. }, other], [_, part]) = (&**of, &*arguments)
+                    && !matches!(other.node, Node::Literal(_))
+                {
+                    self.mode_lacks(*function, part)?;
+                }
                 self.call(*function, arguments)
             }
             Node::Matches(text, matched) => {
+                // One that is written out was held against all modes before the run.
+                let of_mode = text.ty == Type::Mode && matches!(matched, Matched::Told(_));
                 let text = self.value(text, around);
-                self.matches(text, matched, around)
+                self.matches(text, matched, of_mode, around)
             }
             Node::Look(look) if !matches!(look.kind, LookKind::All | LookKind::Exists) => {
                 self.look(look, around)

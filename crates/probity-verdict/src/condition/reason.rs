@@ -115,6 +115,8 @@ pub enum Reason {
         /// The scheme.
         scheme: Scheme,
     },
+    /// The text is no file's mode, and stands beside one.
+    NotAMode,
     /// The text is no regular expression, or too large a one.
     NotAPattern,
     /// Where true or false was expected, there is something else.
@@ -182,6 +184,9 @@ impl fmt::Display for Reason {
             Self::Masked => f.write_str("it depends on what was masked in the text"),
             Self::NotAMoment => f.write_str("the text is no moment (RFC 3339)"),
             Self::NotAVersion { scheme } => write!(f, "the text is no version as {scheme} has them"),
+            Self::NotAMode => {
+                f.write_str("a file's mode is held against text that no mode is written as, like `0640`")
+            }
             Self::NotAPattern => f.write_str("the regular expression cannot be read"),
             Self::NotATruth { class } => write!(f, "it is {class}, not true or false"),
         }

@@ -47,10 +47,37 @@ impl Compiler<'_> {
     }
 
     fn equality(&mut self, at: usize, left: &mut Typed, right: &mut Typed) -> Compiled<()> {
+        self.beside(left, right)?;
+        self.compares(at, left, right)
+    }
+
+    /// Makes of both sides what they mean beside each other, pair by pair where both are written out, and refuses what the one
+    /// surely never is.
+    fn beside(&self, left: &mut Typed, right: &mut Typed) -> Compiled<()> {
         self.adapt(&left.ty, right)?;
         self.adapt(&right.ty, left)?;
-        self.agree(left, right)?;
-        self.compares(at, left, right)
+        match (&mut left.node, &mut right.node) {
+            (Node::List(a), Node::List(b)) => {
+                for (a, b) in a.iter_mut().zip(b) {
+                    self.beside(a, b)?;
+                }
+            }
+            (Node::Map(a), Node::Map(b)) => {
+                for (key, a) in a {
+                    if let Some((_, b)) = b.iter_mut().find(|(name, _)| name == key) {
+                        self.beside(a, b)?;
+                        self.compares(b.span.0, a, b)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+        for side in [&mut *left, &mut *right] {
+            if let Node::List(items) = &side.node {
+                side.ty = Type::List(Box::new(Type::common(items.iter().map(|item| item.ty.clone()))));
+            }
+        }
+        self.agree(left, right)
     }
 
     fn membership(&mut self, at: usize, element: &mut Typed, list: &mut Typed) -> Compiled<()> {
@@ -61,7 +88,7 @@ impl Compiler<'_> {
         }
         if let Node::List(items) = &mut list.node {
             for item in items {
-                self.agree(element, item)?;
+                self.beside(element, item)?;
                 self.compares(item.span.0, element, item)?;
             }
             return Ok(());
@@ -74,6 +101,11 @@ impl Compiler<'_> {
                 Err(self.error(at, Mistake::NeverAmong { element: self.operand(element), of }))
             }
             Type::Map if element.ty.is_text() || element.ty == Type::Null => {
+                if let (Type::Mode, Node::Map(entries)) = (&element.ty, &list.node)
+                    && let Some((key, _)) = entries.iter().find(|(key, _)| !is_mode(key))
+                {
+                    return Err(self.error(list.span.0, Mistake::NoMode { meant: mode_meant(key) }));
+                }
                 self.spelled(list, &element.node, element.span.0)
             }
             Type::Map => Err(self.error(at, Mistake::NeverAKey(self.operand(element)))),
@@ -144,6 +176,11 @@ impl Compiler<'_> {
                     let mistake = Mistake::NeverThis { fact: self.operand(fact), number: number.clone() };
                     return Err(self.error(other.span.0, mistake));
                 }
+                (Type::Mode, Node::Element(_)) => {
+                    if let Some(text) = self.texts_of(&other.node).iter().find(|text| !is_mode(text)) {
+                        return Err(self.error(other.span.0, Mistake::NoMode { meant: mode_meant(text) }));
+                    }
+                }
                 (Type::Mode, Node::Fact(_)) => {
                     let column = self.written(other.span);
                     let wrong = self.scope.texts(column).iter().find_map(|text| {
@@ -163,15 +200,14 @@ impl Compiler<'_> {
 
     /// Refuses text that a fact is never written as, and keys that its map never has.
     pub(super) fn spelled(&self, fact: &Typed, other: &Node, at: usize) -> Compiled<()> {
-        let text = match other {
-            Node::Literal(Value::Text(text)) => text,
-            _ => return Ok(()),
+        let texts = match other {
+            Node::Literal(Value::Text(text)) => std::slice::from_ref(text),
+            other => self.texts_of(other),
         };
         let name = self.written(fact.span);
         let spelling = self.scope.spelling(name);
-        if !matches!(fact.node, Node::Fact(_)) || spelling.allows(text) {
-            return Ok(());
-        }
+        let wrong = texts.iter().find(|text| !spelling.allows(text));
+        let (Node::Fact(_), Some(text)) = (&fact.node, wrong) else { return Ok(()) };
         let mistake = Mistake::NeverWritten {
             fact: name.to_owned(),
             text: text.clone(),
@@ -179,6 +215,12 @@ impl Compiler<'_> {
             key: fact.ty == Type::Map,
         };
         Err(self.error(at, mistake))
+    }
+
+    /// The texts that an element is, where its list is written out.
+    fn texts_of(&self, node: &Node) -> &[String] {
+        let Node::Element(outwards) = node else { return &[] };
+        self.elements.iter().rev().nth(*outwards).map_or(&[], |element| &element.texts)
     }
 
     /// Makes a literal what it means beside something of this type.

@@ -81,6 +81,54 @@ fn blocked(names: &[&'static str]) -> BTreeMap<&'static str, Fact> {
     facts
 }
 
+/// What is no mode is neither a mode nor another one, wherever it comes from.
+#[test]
+fn a_mode_beside_text_that_no_mode_is_written_as_is_an_error_in_either_polarity() {
+    let mut facts = facts();
+    facts.insert("body", Fact::Known(json("\"0640\"")));
+    facts.insert(
+        "json",
+        Fact::Known(json(r#"{"m": "0640", "all": ["0640"], "both": ["0640", "640"], "by": {"0640": 1}}"#)),
+    );
+    for source in [
+        "mode == body",
+        "mode in [body]",
+        "mode in json.all",
+        "json.m in [mode, 'x']",
+        "mode in json.by",
+        "{'a': mode} == {'a': body}",
+        "{'a': mode} == {'a': json.m}",
+        "[[mode]] == [json.all]",
+        "lines.map(l, mode) == [body, '640']",
+        "json.all.exists(m, m == mode)",
+        "mode.startsWith(body)",
+        "mode.contains(body)",
+        "mode.endsWith(json.m)",
+        "mode.matches('^' + body)",
+    ] {
+        for source in [source.to_owned(), format!("!({source})")] {
+            let evaluated = evaluate_with(&source, &facts, false);
+            let said = "a file's mode is held against text that no mode is written as, like `0640`";
+            assert_eq!(
+                (evaluated.truth, sentences(&evaluated)),
+                (Truth4::Error, vec![said.to_owned()]),
+                "{source}"
+            );
+        }
+    }
+    for source in [
+        "mode in json.both",
+        "json.both.exists(m, m == mode)",
+        "mode != null && mode == '640' && mode in ['640', '600']",
+        "mode.startsWith('6') && !mode.endsWith('4') && mode.matches('^0?640$') && !mode.contains('00')",
+        "['600', '640'].exists(m, m == mode)",
+        "{'a': mode, 'at': modified} == {'a': '640', 'at': '2026-01-31T23:59:59Z'}",
+        "body == '0640' && ('0' + mode) == body",
+    ] {
+        assert_eq!(evaluate_with(source, &facts, false).truth, Truth4::True, "{source}");
+    }
+}
+
 #[test]
 fn what_was_seen_is_true_or_false() {
     for (source, truth) in [

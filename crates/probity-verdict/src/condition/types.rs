@@ -122,6 +122,14 @@ pub(super) fn is_mode(text: &str) -> bool {
     octal && (1..=4).contains(&text.len()) && (text == "0" || !text.starts_with('0'))
 }
 
+/// How many modes there are.
+pub(super) const MODES: u64 = 0o10000;
+
+/// Whether this is true of any mode.
+pub(super) fn any_mode(is: impl Fn(&str) -> bool) -> bool {
+    (0..MODES).any(|mode| is(&format!("{mode:o}")))
+}
+
 /// What a text that is meant as a mode should be: `0777`, `0o644` and `rw-r--r--` as octal digits. `None` if it may be meant
 /// as anything.
 pub(super) fn mode_meant(text: &str) -> Option<String> {

@@ -552,7 +552,8 @@ pub enum FindOut {
     },
 }
 
-/// The bound on the probability of an acceptance although a rate claim that it needs is false.
+/// The bound on the probability of an acceptance although a rate claim that it needs is false, or too few of those that make
+/// up for each other are true.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -560,7 +561,13 @@ pub enum ErrorBound {
     /// There is none: the rules also accept where these are so.
     NotGiven { accepted: Vec<Uncovered> },
     /// So often the error probability of one claim.
-    AtMost { probability: f64, times: u32, corrected: Vec<Corrected> },
+    AtMost {
+        probability: f64,
+        times: u32,
+        corrected: Vec<Corrected>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        replaceable: Vec<Replaceable>,
+    },
 }
 
 /// What no bound covers.
@@ -573,6 +580,15 @@ pub struct Uncovered {
     /// What it may be; absent where it is waived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+}
+
+/// An acceptance that is also reached where some of its rates fail, if others make up for them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Replaceable {
+    /// The acceptance.
+    pub label: String,
+    /// The rate claims that make up for each other.
+    pub rates: Vec<String>,
 }
 
 /// A rule that decides its rates more strictly.

@@ -592,6 +592,73 @@ fn the_bound_counts_acceptances_that_rest_on_different_rates() {
     assert_eq!(bound(&[("A+", "holds(a) && !not_applicable(a)"), ("NO", "")]), is("5%"));
 }
 
+/// The bound that is printed of a plan with the rates `a`, `b` and the census `t`, which weighs as much as both.
+fn bound_of(rules: &[(&str, &str)]) -> String {
+    let claims = ["a", "b", "t"].map(|name| claim(name, if name == "t" { each() } else { rate(0.9) }));
+    let plan = plan(1, claims.to_vec(), &[("a", 1.0), ("b", 1.0), ("t", 2.0)], rules);
+    let rules = Rules::new(&plan, started());
+    assert!(rules.errors.is_empty(), "{:?}", rules.errors);
+    let bound = multiplicity::error_bound(&plan, &rules.demands, &|_| false);
+    bound.map(|bound| wording::verdict::bound(&plan, &bound)).unwrap_or_default()
+}
+
+#[test]
+fn a_rate_that_an_acceptance_is_reached_without_has_no_bound_and_is_named() {
+    let not_given = |rules: &[(&str, &str)]| {
+        let bound = bound_of(rules);
+        let accepted = bound.strip_prefix(
+            "no bound is given on the probability of an acceptance although a rate claim is false: the rules accept ",
+        );
+        accepted.unwrap_or_else(|| panic!("{rules:?}: {bound}")).to_owned()
+    };
+    let a = "A also where `a` fails";
+    let both = "A also where `a` fails, and A also where `b` fails";
+    for (when, named) in [
+        ("holds(t) || holds(a)", a),
+        ("!fails(t) || holds(a)", a),
+        ("!(fails(a) && fails(t))", a),
+        ("holds(b) && (holds(t) || holds(a))", a),
+        ("holds(b) || holds(b) && holds(a)", a),
+        ("holds(t) && score.s >= 0", both),
+        ("holds(t) && score.s >= 0.5", both),
+        ("holds(t) && score.s > -1", both),
+        ("score.s >= 0.5", both),
+        ("holds(t) && (holds(t) || holds(a) && holds(b))", both),
+    ] {
+        assert_eq!(not_given(&[("A+", when), ("NO", "")]), named, "{when}");
+    }
+    // Also by a rule before it that something else than the rate keeps from rejecting.
+    assert_eq!(not_given(&[("NO", "fails(a) && fails(t)"), ("A+", "holds(b)"), ("NO", "")]), a);
+    assert_eq!(not_given(&[("NO", "score.s < 0.5"), ("A+", "holds(b)"), ("NO", "")]), a);
+}
+
+#[test]
+fn a_bound_says_which_rates_make_up_for_each_other() {
+    let given = |rules: &[(&str, &str)]| {
+        let bound = bound_of(rules);
+        let end = bound.rsplit("; ").next().filter(|end| end.contains("is also reached")).map(str::to_owned);
+        let although = bound.strip_prefix("the probability of an acceptance although ");
+        let although =
+            although.and_then(|rest| rest.split_once(" is at most 5%")).map(|(although, _)| although);
+        (although.unwrap_or_else(|| panic!("{rules:?}: {bound}")).to_owned(), end)
+    };
+    let needed = ("a rate claim it needs is false".to_owned(), None);
+    let too_few = (
+        "too few of the rate claims it rests on are true".to_owned(),
+        Some("A is also reached where some of `a`, `b` fail, if others of them make up for it".to_owned()),
+    );
+    for when in ["holds(a) || holds(b)", "score.s >= 0.7", "holds(t) && (holds(a) || holds(b))"] {
+        assert_eq!(given(&[("A+", when), ("NO", "")]), too_few, "{when}");
+    }
+    assert_eq!(given(&[("NO", "fails(a) && fails(b)"), ("A+", "")]), too_few);
+    for when in ["score.s >= 0.8", "holds(a) && score.s >= 0.8", "holds(a) && (holds(a) || holds(t))"] {
+        assert_eq!(given(&[("A+", when), ("NO", "")]), needed, "{when}");
+    }
+    // What a rule before it rejects is needed, whatever the score says.
+    let rules = [("NO", "fails(a) || fails(b)"), ("A+", "holds(t) && score.s >= 0.5"), ("NO", "")];
+    assert_eq!(given(&rules), needed);
+}
+
 /// A rule that rejects where a rate fails is passed where that is waived.
 #[test]
 fn a_waiver_before_an_acceptance_leaves_no_bound_either() {

@@ -5,8 +5,8 @@ use probity_plan::units::{Percent, counted};
 
 use super::finding;
 use crate::judgement::{
-    ClaimRead, Corrected, ErrorBound, FindOut, Finding, Judgement, Limit, Outcome, ScoreRead, Uncovered,
-    Waited, Why,
+    ClaimRead, Corrected, ErrorBound, FindOut, Finding, Judgement, Limit, Outcome, Replaceable, ScoreRead,
+    Uncovered, Waited, Why,
 };
 use crate::multiplicity::confidence;
 use crate::truth::Truth;
@@ -195,9 +195,13 @@ pub(crate) fn bound(plan: &Plan, bound: &ErrorBound) -> String {
                 accepted.join(", and ")
             )
         }
-        ErrorBound::AtMost { probability, times, corrected } => {
+        ErrorBound::AtMost { probability, times, corrected, replaceable } => {
+            let although = match replaceable.is_empty() {
+                true => "a rate claim it needs is false",
+                false => "too few of the rate claims it rests on are true",
+            };
             let mut sentence = format!(
-                "the probability of an acceptance although a rate claim it needs is false is at most {}",
+                "the probability of an acceptance although {although} is at most {}",
                 Percent(*probability)
             );
             if *times > 1 {
@@ -212,6 +216,13 @@ pub(crate) fn bound(plan: &Plan, bound: &ErrorBound) -> String {
                     if *score { "a score" } else { "alternatives" },
                     counted((*rates).into(), "rate", "rates"),
                     confidence(plan, *rates),
+                );
+            }
+            for Replaceable { label, rates } in replaceable {
+                let rates: Vec<String> = rates.iter().map(|name| format!("`{name}`")).collect();
+                sentence += &format!(
+                    "; {label} is also reached where some of {} fail, if others of them make up for it",
+                    rates.join(", ")
                 );
             }
             sentence

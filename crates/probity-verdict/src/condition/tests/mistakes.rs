@@ -40,6 +40,22 @@ fn mistakes_are_found_before_the_run_at_their_column() {
         ("moment('now') < modified", 7, "this is no moment"),
         ("mode != '0777'", 8, "no file's mode is written so"),
         ("mode in ['640', 'u+x']", 16, "no file's mode is written so"),
+        ("['0640'] != [mode]", 1, "no file's mode is written so"),
+        ("[mode, 1] == ['0640', 1]", 14, "no file's mode is written so"),
+        ("{'a': mode} != {'a': '0640'}", 21, "no file's mode is written so"),
+        ("{'a': [mode]} in [{'a': ['0640']}]", 25, "no file's mode is written so"),
+        ("!(['0640'].exists(m, m == mode))", 21, "no file's mode is written so"),
+        ("['0640'].all(m, mode != m)", 24, "no file's mode is written so"),
+        ("['0640'].all(m, !(mode in ['600', m]))", 34, "no file's mode is written so"),
+        ("'0640' in [mode, body]", 0, "no file's mode is written so"),
+        ("!(mode in {'0640': true})", 10, "no file's mode is written so"),
+        ("!mode.startsWith('06')", 17, "no file's mode is written so"),
+        ("!mode.contains('rw')", 15, "no file's mode is written so"),
+        ("!mode.endsWith('0640')", 15, "no file's mode is written so"),
+        ("!mode.matches('^0[0-7]')", 14, "no file's mode is written so"),
+        ("{'a': modified} == {'a': '2026-01-29'}", 25, "this is no moment"),
+        ("{'a': modified} == {'a': 5}", 25, "`modified` is a moment and is compared with a whole number"),
+        ("[modified, 1] == ['2026-01-29', 1]", 18, "this is no moment"),
         ("mode < '700'", 5, "`mode` is a file's mode, which has no order"),
         ("mode == 640", 5, "`mode` is a file's mode and is compared with a whole number"),
         ("mode == 0640", 8, "a number has no zeros before it"),
@@ -93,6 +109,7 @@ fn mistakes_are_found_before_the_run_at_their_column() {
     assert_eq!(hints("mode != '0777'"), "write \"777\"");
     assert_eq!(hints("mode == 'rw-r-----'"), "write \"640\"");
     assert_eq!(hints("mode == 640"), "write \"640\"");
+    assert_eq!(hints("mode.startsWith('06')"), "write \"6\"");
     assert!(hints("'10.0' <= release").starts_with("write `version(release, \"dpkg\") >= '10.0'`"));
     assert_eq!(hints("modified > body"), "write moment(body)");
 }
@@ -152,6 +169,11 @@ fn the_rows_of_a_matrix_are_known_before_the_run() {
         assert_eq!(error.remedy(), "write 640 there");
     }
     assert!(beside("[ { there: true, m: '640' }, { there: false, m: '' } ]", "!there || mode == m").is_ok());
+    // How a fact is always written is held against what is written out as a list, too.
+    for source in ["['AB'].exists(d, d == sha256)", "['AB'].all(d, sha256 != d)", "'AB' in [sha256, content]"]
+    {
+        assert_eq!(beside(rows, source).unwrap_err().message(), "`sha256` is never written `AB`", "{source}");
+    }
     assert!(beside(rows, "!there || modified > moment(t) && size_bytes >= n").is_ok());
     assert!(beside(rows, "version(content, 'dpkg') >= v").is_ok());
 }
