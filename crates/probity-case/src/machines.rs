@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use probity_evidence::machines::{Held, Note, Notes, Standing};
+use probity_evidence::machines::{LockedNote, Note, Notes, Standing};
 use probity_plan::{Machine, OfMachine, Reach, Trial};
 use probity_probe::machine::{Came, Machines, Process, end_makers, folder, run, run_now};
 
@@ -16,7 +16,7 @@ use probity_probe::machine::{Came, Machines, Process, end_makers, folder, run, r
 pub(crate) struct Maker<'a> {
     notes: Option<&'a Notes>,
     run: &'a str,
-    held: Mutex<BTreeMap<String, Held>>,
+    held: Mutex<BTreeMap<String, LockedNote>>,
     /// The first processes of those that were made.
     made: Mutex<Vec<Process>>,
 }
@@ -42,7 +42,7 @@ impl<'a> Maker<'a> {
         Ok(reach)
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<String, Held>> {
+    fn held(&self) -> MutexGuard<'_, BTreeMap<String, LockedNote>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,7 +90,7 @@ impl Machines for Maker<'_> {
             let mut what = of_machine(trial, &command, came);
             let held = self.held().remove(&trial.machine);
             if what.is_done()
-                && let Some(Err(error)) = held.map(Held::strike)
+                && let Some(Err(error)) = held.map(LockedNote::strike)
             {
                 what.detail = format!("its name is still written down: {error}");
             }

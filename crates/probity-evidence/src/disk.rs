@@ -167,14 +167,14 @@ const WAITING: usize = 8;
 /// A file or folder that stays open until the run ends, so that its place may be moved, and so that an error of writing
 /// back, which the system tells each open file once, is told to us.
 #[derive(Debug)]
-pub struct Held {
+pub struct OpenFile {
     path: PathBuf,
     file: File,
     /// Whether a sync failed: what was written may be lost then, and a later one that succeeds shows nothing of it.
     lost: AtomicBool,
 }
 
-impl Held {
+impl OpenFile {
     pub(crate) fn new(path: PathBuf, file: File) -> Self {
         Self { path, file, lost: AtomicBool::new(false) }
     }
@@ -215,14 +215,14 @@ impl Held {
 pub(crate) enum Unsynced {
     /// What is opened to be synced: there may be too many to hold.
     At(PathBuf),
-    Held(Arc<Held>),
+    OpenFile(Arc<OpenFile>),
 }
 
 impl Unsynced {
     pub(crate) fn path(&self) -> &Path {
         match self {
             Self::At(path) => path,
-            Self::Held(held) => &held.path,
+            Self::OpenFile(held) => &held.path,
         }
     }
 
@@ -230,7 +230,7 @@ impl Unsynced {
         let synced = match self {
             Self::At(path) if path.is_dir() => sync_dir(path),
             Self::At(path) => File::open(path).and_then(|file| file.sync_data()),
-            Self::Held(held) => held.sync(),
+            Self::OpenFile(held) => held.sync(),
         };
         synced.map_err(|error| (self.path().to_owned(), error))
     }
@@ -288,8 +288,8 @@ mod tests {
     use super::*;
 
     /// Open, and refuses to be synced.
-    fn unsyncable() -> Held {
-        Held::new(PathBuf::from("/dev/null"), File::open("/dev/null").unwrap())
+    fn unsyncable() -> OpenFile {
+        OpenFile::new(PathBuf::from("/dev/null"), File::open("/dev/null").unwrap())
     }
 
     /// Only root may open it; of anybody else it is refused before.
@@ -317,10 +317,10 @@ mod tests {
         // No address space has room for this stack.
         let none = || Builder::new().stack_size(1 << 60);
         assert!(none().spawn(|| ()).is_err());
-        let good = Arc::new(Held::folder(Path::new("/")).unwrap().unwrap());
-        let mut unsynced = vec![Unsynced::Held(good); 20];
+        let good = Arc::new(OpenFile::folder(Path::new("/")).unwrap().unwrap());
+        let mut unsynced = vec![Unsynced::OpenFile(good); 20];
         sync_on(&unsynced, none).unwrap();
-        unsynced.push(Unsynced::Held(Arc::new(unsyncable())));
+        unsynced.push(Unsynced::OpenFile(Arc::new(unsyncable())));
         for thread in [none, Builder::new as fn() -> Builder] {
             let (path, _) = sync_on(&unsynced, thread).unwrap_err();
             assert_eq!(path, Path::new("/dev/null"));

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::disk::{self, Held};
+use crate::disk::{self, OpenFile};
 use crate::entry::LedgerHead;
 use crate::hex::hex;
 
@@ -107,7 +107,7 @@ impl Ledger {
         id: &str,
         plan: &str,
         resolved_sha256: &str,
-    ) -> Result<Held, LedgerError> {
+    ) -> Result<OpenFile, LedgerError> {
         let line = Line {
             run: self.head.run,
             at,
@@ -119,7 +119,7 @@ impl Ledger {
         let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
         bytes.push(b'\n');
         match self.file.write_all(&bytes).and_then(|()| self.file.unlock()) {
-            Ok(()) => Ok(Held::new(self.path, self.file)),
+            Ok(()) => Ok(OpenFile::new(self.path, self.file)),
             Err(source) => Err(LedgerError::File { path: self.path, source }),
         }
     }

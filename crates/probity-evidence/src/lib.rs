@@ -28,7 +28,7 @@ pub mod writer;
 
 pub use bundle::{Bundle, ReadError};
 pub use declared::Declared;
-pub use disk::{Held, read_to_string_capped};
+pub use disk::{OpenFile, read_to_string_capped};
 pub use entry::{Body, Close, Endorsement, Entry, Start};
 pub use folder::{PlanFolder, create_new};
 pub use hex::digest;

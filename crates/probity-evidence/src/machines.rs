@@ -35,12 +35,12 @@ pub struct Note {
 
 /// A note that is held: as long as it is, everybody else sees that its run lives.
 #[derive(Debug)]
-pub struct Held {
+pub struct LockedNote {
     path: PathBuf,
     _locked: File,
 }
 
-impl Held {
+impl LockedNote {
     /// The machine is removed.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ pub enum Standing {
     /// The run of this machine lives.
     Alive(Note),
     /// It does not: whoever holds this is to remove the machine.
-    LeftOver(Note, Held),
+    LeftOver(Note, LockedNote),
     /// This is no note, and why.
     Strange(PathBuf, String),
 }
@@ -75,7 +75,7 @@ impl Notes {
     ///
     /// # Errors
     /// If it cannot be, or there is one of this name.
-    pub fn write_down(&self, note: &Note) -> io::Result<Held> {
+    pub fn write_down(&self, note: &Note) -> io::Result<LockedNote> {
         disk::create_private_dir_all(&self.0)?;
         let path = self.0.join(format!("{}.json", note.machine));
         let partial = self.0.join(format!("{}{}", note.machine, disk::PARTIAL));
@@ -91,7 +91,7 @@ impl Notes {
         let removed = std::fs::remove_file(&partial);
         placed.and(removed)?;
         disk::sync_dir(&self.0)?;
-        Ok(Held { path, _locked: file })
+        Ok(LockedNote { path, _locked: file })
     }
 
     /// What stands there, by name.
@@ -146,6 +146,6 @@ fn standing(path: &Path) -> Result<Option<Standing>, Failed> {
     if note.format != 1 {
         return Err(failed(format!("it is of format {}, which this version does not know", note.format)));
     }
-    let held = Held { path: path.to_owned(), _locked: file };
+    let held = LockedNote { path: path.to_owned(), _locked: file };
     Ok(Some(if is_free { Standing::LeftOver(note, held) } else { Standing::Alive(note) }))
 }

@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 use crate::bundle::MAX_SMALL_FILE;
 use crate::checkpoint::RunKey;
 use crate::declared::Declared;
-use crate::disk::{self, Held, Unsynced};
+use crate::disk::{self, OpenFile, Unsynced};
 use crate::entry::{Body, Close, Identity, LedgerHead};
 use crate::hex::hex;
 use crate::key::Key;
@@ -108,7 +108,7 @@ impl Writer {
         }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Opened before anything is done: a folder whose names cannot be made durable holds no bundle.
-        let parent = Held::folder(parent).map_err(at(parent))?;
+        let parent = OpenFile::folder(parent).map_err(at(parent))?;
         let mut random = [0; 16];
         getrandom::getrandom(&mut random)?;
         let run = hex(&random);
@@ -123,7 +123,7 @@ impl Writer {
         let made =
             build::build(&building, opening, &key, run.clone(), run_key, max_size).and_then(|shared| {
                 std::fs::rename(&building, path).map_err(at(path))?;
-                shared.lock().unsynced.extend(parent.map(|parent| Unsynced::Held(Arc::new(parent))));
+                shared.lock().unsynced.extend(parent.map(|parent| Unsynced::OpenFile(Arc::new(parent))));
                 Ok(Shared { path: path.to_owned(), ..shared })
             });
         let shared = match made {
@@ -223,8 +223,8 @@ impl Writer {
     }
 
     /// Makes another file durable with the next checkpoint: the ledger.
-    pub fn also_sync(&self, held: Held) {
-        self.shared.lock().unsynced.push(Unsynced::Held(Arc::new(held)));
+    pub fn also_sync(&self, held: OpenFile) {
+        self.shared.lock().unsynced.push(Unsynced::OpenFile(Arc::new(held)));
     }
 
     /// Ends the signing thread; false if it had ended before. A checkpoint is then due from this one.

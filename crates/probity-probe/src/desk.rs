@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use probity_plan::{Happening, Observation, Trial};
 
-use crate::observation::Taken;
+use crate::observation::FullObservation;
 use crate::observe::Reached;
 use crate::run::Sink;
 
@@ -21,7 +21,7 @@ const NOW_AND_THEN: Duration = Duration::from_millis(1);
 /// What is brought.
 pub(crate) enum News {
     /// An observation.
-    Look(Taken),
+    Look(FullObservation),
     /// Looks that are not made.
     Barred(Vec<Observation>),
     /// Somebody was reached who will look.
@@ -51,7 +51,7 @@ impl Desk {
     }
 
     /// Whether anybody took it.
-    pub(crate) fn take(&self, taken: Taken) -> bool {
+    pub(crate) fn take(&self, taken: FullObservation) -> bool {
         self.send.send(News::Look(taken)).is_ok()
     }
 
@@ -164,9 +164,9 @@ mod tests {
         }
     }
 
-    fn taken(slot: u32) -> Taken {
+    fn taken(slot: u32) -> FullObservation {
         let observation = Observation { slot, ..crate::observation::blank() };
-        Taken { observation, artifacts: Vec::new() }
+        FullObservation { observation, artifacts: Vec::new() }
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub struct Place<'a> {
 }
 
 /// A look's place and time.
-pub struct Kept<'a> {
+pub struct Occasion<'a> {
     /// The planned look.
     pub place: Place<'a>,
     /// The attempt.
@@ -65,14 +65,14 @@ pub struct Times {
 }
 
 /// An observation with the long outputs that go beside the log.
-pub struct Taken {
+pub struct FullObservation {
     /// The observation.
     pub observation: Observation,
     /// Fact and bytes.
     pub artifacts: Vec<(String, Vec<u8>)>,
 }
 
-impl Taken {
+impl FullObservation {
     /// The observation, with each artifact kept by `keep` and named by its digest.
     ///
     /// # Errors
@@ -95,10 +95,10 @@ impl Taken {
     }
 }
 
-impl Kept<'_> {
+impl Occasion<'_> {
     /// What is recorded of what was seen. What takes long to mask is masked on a thread of its own: this one keeps time for
     /// other looks. What is not masked in time, or before the run stops, is behind a barrier.
-    pub async fn take(&self, sighting: Sighting, secrets: &Secrets, stop: &Stop) -> Taken {
+    pub async fn take(&self, sighting: Sighting, secrets: &Secrets, stop: &Stop) -> FullObservation {
         let Sighting { seen, times, by } = sighting;
         let Place { probe, cell, slot, lane, trial } = self.place;
         let mut observation = Observation {
@@ -167,7 +167,7 @@ async fn masked_within(
     (spec, keep_all): (&'static KindSpec, bool),
     secrets: &Secrets,
     stop: &Stop,
-) -> Taken {
+) -> FullObservation {
     let blank = Observation { facts: BTreeMap::new(), ..observation.clone() };
     let (secrets, _waiting) = secrets.within(limit);
     let recorded = tokio::task::spawn_blocking(move || {
@@ -184,7 +184,7 @@ async fn masked_within(
         reason = stop.requested() => Blocked::by(reason),
     };
     let unknown = BTreeMap::from([("*".to_owned(), why)]);
-    Taken { observation: Observation { unknown, ..blank }, artifacts: Vec::new() }
+    FullObservation { observation: Observation { unknown, ..blank }, artifacts: Vec::new() }
 }
 
 /// What was seen is so long, and so made, that it was not masked in this time.
@@ -194,7 +194,12 @@ pub(crate) fn too_slow_to_mask(limit: Duration) -> Blocked {
 
 /// The observation with its secrets masked, and without what is too long: that is an artifact with `keep_all`, else an
 /// excerpt. A claim that reads such a fact stays undetermined rather than being decided on a part.
-fn record(mut observation: Observation, spec: &KindSpec, keep_all: bool, secrets: &Secrets) -> Taken {
+fn record(
+    mut observation: Observation,
+    spec: &KindSpec,
+    keep_all: bool,
+    secrets: &Secrets,
+) -> FullObservation {
     let too_large = |length: usize| {
         Blocked::new(Barrier::TooLarge, format!("{length} bytes; a fact holds at most {MAX_FACT}"))
     };
@@ -227,7 +232,7 @@ fn record(mut observation: Observation, spec: &KindSpec, keep_all: bool, secrets
             }
         }
     }
-    Taken { observation, artifacts }
+    FullObservation { observation, artifacts }
 }
 
 /// How long a fact is, if that is more than a fact may be: of text its bytes, else those of its JSON.
@@ -324,7 +329,7 @@ mod tests {
 
     use super::*;
 
-    fn masked(limit: Duration, body: &str, stop: &Stop) -> Taken {
+    fn masked(limit: Duration, body: &str, stop: &Stop) -> FullObservation {
         let secrets = Secrets::new(BTreeMap::from([("key".to_owned(), "correct horse".to_owned())])).unwrap();
         let of = (kinds::kind("http").unwrap(), true);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -11,7 +11,7 @@ use probity_plan::{Act, Blocked, Introduction, Lane, Observation, Observer, Prob
 
 use crate::look::{Context, Seen, Wanted};
 use crate::memory::Memories;
-use crate::observation::{Kept, Place, Times};
+use crate::observation::{Occasion, Place, Times};
 use crate::run::Stop;
 use crate::secrets::Secrets;
 use crate::{kinds, metronome, tables};
@@ -199,7 +199,7 @@ pub fn look_once(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (wanted, lane, started) = (&Wanted::All, Lane::Quiet, crate::observer::now());
     let place = Place { probe, cell, slot: 0, lane, trial: None };
-    let kept = Kept { place, attempt: 1, started, offset: Duration::ZERO, wanted };
+    let kept = Occasion { place, attempt: 1, started, offset: Duration::ZERO, wanted };
     let request = Request::new(&place, wanted, None);
     let taken = runtime.block_on(async {
         let sighting = observe.observe(&request, &|_| ()).await;

@@ -17,7 +17,7 @@ use crate::crew::{Crew, Job};
 use crate::desk::{Desk, record};
 use crate::look::{Seen, Wanted};
 use crate::machine::Machines;
-use crate::observation::{Kept, Place, Taken, Times};
+use crate::observation::{FullObservation, Occasion, Place, Times};
 use crate::observe::{Observe, Reached, Request, Sharing, Sighting};
 use crate::schedule::{Stage, stages};
 use crate::secrets::Secrets;
@@ -353,7 +353,7 @@ impl Runner<'_> {
         let place = |cell, slot| Place { probe, cell, slot, lane: Lane::Quiet, trial };
         let not_made = |cell, slot, why: Cause| {
             let observation = place(cell, slot).blocked(&self.began, Blocked::by(why));
-            desk.take(Taken { observation, artifacts: Vec::new() });
+            desk.take(FullObservation { observation, artifacts: Vec::new() });
         };
         let slots = probe.schedule.slots();
         for slot in 0..slots {
@@ -409,11 +409,17 @@ impl Runner<'_> {
         }
     }
 
-    async fn attempt(&self, place: &Place<'_>, attempt: u32, sharing: Option<Sharing>, desk: &Desk) -> Taken {
+    async fn attempt(
+        &self,
+        place: &Place<'_>,
+        attempt: u32,
+        sharing: Option<Sharing>,
+        desk: &Desk,
+    ) -> FullObservation {
         let nothing = Wanted::Only(BTreeSet::new());
         let wanted = self.wanted.get(&place.probe.name).unwrap_or(&nothing);
         let (started, offset, began) = (self.began.utc(), self.began.elapsed(), Instant::now());
-        let kept = Kept { place: *place, attempt, started, offset, wanted };
+        let kept = Occasion { place: *place, attempt, started, offset, wanted };
         let request = Request::new(place, wanted, sharing);
         let tell = |observer| desk.reached(observer);
         let sighting = tokio::select! {

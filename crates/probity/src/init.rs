@@ -38,7 +38,7 @@ pub fn run(args: &InitArgs) -> Result<Exit, Failure> {
 }
 
 /// A probe with the claim about it, as lines of a plan.
-struct Found {
+struct DraftedClaim {
     name: String,
     probe: String,
     check: String,
@@ -48,7 +48,7 @@ struct Found {
 /// What belongs together, under a heading.
 struct Group {
     heading: String,
-    found: Vec<Found>,
+    found: Vec<DraftedClaim>,
 }
 
 fn draft() -> Result<String, Failure> {
@@ -80,10 +80,10 @@ fn facts(probe: &str) -> Result<BTreeMap<String, Value>, Failure> {
     look_once(&here, probe, cell, &secrets).map(|seen| seen.facts).map_err(Failure::failed)
 }
 
-fn machine() -> Result<Vec<Found>, Failure> {
+fn machine() -> Result<Vec<DraftedClaim>, Failure> {
     let mut found = Vec::new();
     if facts("service: \"*\"")?.contains_key("failed") {
-        found.push(Found {
+        found.push(DraftedClaim {
             name: "units".to_owned(),
             probe: "service: \"*\"".to_owned(),
             check: "size(failed) == 0 && size(crash_loops) == 0".to_owned(),
@@ -91,7 +91,7 @@ fn machine() -> Result<Vec<Found>, Failure> {
         });
     }
     if facts("disk: /")?.contains_key("available_bytes") {
-        found.push(Found {
+        found.push(DraftedClaim {
             name: "disk_root".to_owned(),
             probe: "disk: /".to_owned(),
             check: "used_percent < 80".to_owned(),
@@ -107,7 +107,7 @@ fn group(service: &Service) -> Group {
     let mut found = Vec::new();
     let mut add = |kind: &str, probe: String, check: String, says: String| {
         let name = if name.is_empty() { kind.to_owned() } else { format!("{name}_{kind}") };
-        found.push(Found { name, probe, check, says });
+        found.push(DraftedClaim { name, probe, check, says });
     };
     if let Some(unit) = &service.unit {
         add(
@@ -320,14 +320,14 @@ fn written(groups: &[Group], unseen: &[String]) -> String {
     out.push_str("plan: Draft\nprobes:\n");
     for Group { heading, found } in groups {
         _ = writeln!(out, "  # {}", probity_report::visible(heading));
-        for Found { name, probe, .. } in found {
+        for DraftedClaim { name, probe, .. } in found {
             _ = writeln!(out, "  {name}: {{ {probe} }}");
         }
     }
     out.push_str("claims:\n");
     for Group { heading, found } in groups {
         _ = writeln!(out, "  # {}, as discovered", probity_report::visible(heading));
-        for Found { name, check, says, .. } in found {
+        for DraftedClaim { name, check, says, .. } in found {
             _ = writeln!(
                 out,
                 "  {name}_as_discovered:\n    of: {name}\n    check: {}\n    says: {}",
@@ -338,7 +338,7 @@ fn written(groups: &[Group], unseen: &[String]) -> String {
     }
     // A condition that names every claim would soon be longer than one may be.
     out.push_str("scores:\n  as_discovered:\n");
-    for Found { name, .. } in groups.iter().flat_map(|group| &group.found) {
+    for DraftedClaim { name, .. } in groups.iter().flat_map(|group| &group.found) {
         _ = writeln!(out, "    {name}_as_discovered: 1");
     }
     out.push_str(

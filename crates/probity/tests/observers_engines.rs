@@ -132,3 +132,16 @@ fn a_root_without_a_c_library_wants_a_static_build_and_says_so() {
     let said = stdout(&run).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("a static build needs no C library there"), "{said}");
 }
+
+#[test]
+#[ignore = "needs a static build, which `make test-static` makes"]
+fn a_static_build_looks_from_within_a_root_without_a_c_library() {
+    let program = std::env::var("STATIC_PROBITY").expect("the path of a static build");
+    let Some(podman) = start() else { return };
+    let home = Home::new();
+    std::fs::write(podman.rootfs().join("marker"), "here\n").unwrap();
+    podman.import("localhost/marked:1");
+    run_web(&podman, "localhost/marked:1");
+    let run = judged(podman.beside(Path::new(&program)), &home);
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+}

@@ -18,7 +18,7 @@ const AT_ONCE: usize = 128;
 
 /// An address that answers as an RTSP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct RtspServer {
     /// Where.
     pub address: IpAddr,
     /// What it says it is; hostile text.
@@ -26,10 +26,10 @@ pub struct Found {
 }
 
 /// Those that answer, and how many were asked.
-pub async fn rtsp_servers(networks: &[Network]) -> (Vec<Found>, u64) {
+pub async fn rtsp_servers(networks: &[Network]) -> (Vec<RtspServer>, u64) {
     let addresses: Vec<IpAddr> = networks.iter().flat_map(|network| network.net().hosts()).collect();
     let scanned = addresses.len() as u64;
-    let mut found: Vec<Found> = futures_util::stream::iter(addresses)
+    let mut found: Vec<RtspServer> = futures_util::stream::iter(addresses)
         .map(|address| async move { timeout(PATIENCE, ask(address, PORT)).await.ok().flatten() })
         .buffer_unordered(AT_ONCE)
         .filter_map(std::future::ready)
@@ -39,7 +39,7 @@ pub async fn rtsp_servers(networks: &[Network]) -> (Vec<Found>, u64) {
     (found, scanned)
 }
 
-async fn ask(address: IpAddr, port: u16) -> Option<Found> {
+async fn ask(address: IpAddr, port: u16) -> Option<RtspServer> {
     let mut stream = TcpStream::connect((address, port)).await.ok()?;
     let host = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
     stream.write_all(format!("OPTIONS rtsp://{host}/ RTSP/1.0\r\nCSeq: 1\r\n\r\n").as_bytes()).await.ok()?;
@@ -59,7 +59,7 @@ async fn ask(address: IpAddr, port: u16) -> Option<Found> {
         name.eq_ignore_ascii_case("server")
             .then(|| value.trim().chars().filter(|c| !c.is_control()).take(100).collect())
     });
-    Some(Found { address, server })
+    Some(RtspServer { address, server })
 }
 
 #[cfg(test)]

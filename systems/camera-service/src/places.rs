@@ -60,10 +60,10 @@ impl<K: Hash + Eq> Share<K> {
 
 /// Counts connections.
 pub struct Places {
-    taken: Arc<Mutex<Taken>>,
+    taken: Arc<Mutex<Occupancy>>,
 }
 
-struct Taken {
+struct Occupancy {
     bound: Bound,
     next: u64,
     settled: Share<Subnet>,
@@ -76,7 +76,7 @@ struct Taken {
 
 /// A connection's place, free again when this is dropped.
 pub struct Place {
-    taken: Arc<Mutex<Taken>>,
+    taken: Arc<Mutex<Occupancy>>,
     subnet: Subnet,
     evicted: CancellationToken,
     holds: Mutex<Holds>,
@@ -115,7 +115,7 @@ impl Places {
     /// So many in all, so many of one client; newcomers may be half as many.
     #[must_use]
     pub fn new(all: u32, of_one: u32) -> Self {
-        let taken = Taken {
+        let taken = Occupancy {
             bound: Bound { all: all.into(), of_one: of_one.into() },
             next: 0,
             settled: Share::default(),
@@ -163,7 +163,7 @@ impl Places {
     }
 }
 
-impl Taken {
+impl Occupancy {
     fn make_room_for_newcomer(&mut self, subnet: Subnet) {
         let half = |number: u64| usize::try_from((number / 2).max(1)).unwrap_or(usize::MAX);
         let own = self.newcomers_of.get(&subnet).map_or(0, BTreeSet::len);

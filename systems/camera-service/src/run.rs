@@ -32,7 +32,7 @@ use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::provider::Provider;
 use crate::service::{
-    Changes, Clock, Components, Kept, Service, WantedRecordings, component, keep_killed, of_stopped,
+    ChangeStore, Changes, Clock, Components, Service, WantedRecordings, component, keep_killed, of_stopped,
 };
 use crate::web;
 use crate::web::certificate::Certificate;
@@ -176,8 +176,8 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     tasks.spawn(watch_over(Arc::clone(&service), certificate, provider));
     loop {
         match signals.next().await {
-            Told::Stop => break,
-            Told::Reopen => {
+            SignalRequest::Stop => break,
+            SignalRequest::Reopen => {
                 crate::log::reopen();
                 service.access.reopen_audit();
             }
@@ -206,7 +206,7 @@ async fn build(
     home: &Home,
     config: Config,
     environment: &Environment,
-    kept: Kept,
+    kept: ChangeStore,
 ) -> Result<Service, StartError> {
     let (tokens, links) = tokens(home, &config, environment)?;
     let keys = ApiKeys::open(&config.security.api_keys).map_err(because("API keys"))?;
@@ -317,8 +317,8 @@ fn mediamtx(config: &Config, password: Option<String>) -> MediaMtxOptions {
 }
 
 /// The configuration with what calls changed of it, and where that is kept.
-pub(crate) fn changed(home: &Home, config: &Config) -> Result<(Config, Kept, Changes), StartError> {
-    let (kept, changes) = Kept::open(&home.changes()).map_err(StartError::Other)?;
+pub(crate) fn changed(home: &Home, config: &Config) -> Result<(Config, ChangeStore, Changes), StartError> {
+    let (kept, changes) = ChangeStore::open(&home.changes()).map_err(StartError::Other)?;
     let config = camera_config::apply_patch(config, &changes.patch).map_err(because(
         "a configuration change that was made by a call no longer fits (state/changes.json)",
     ))?;
@@ -450,7 +450,7 @@ fn notify(states: &[sd_notify::NotifyState<'_>]) {
 }
 
 /// What a signal says.
-enum Told {
+enum SignalRequest {
     Stop,
     Reopen,
 }
@@ -470,11 +470,11 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.term.recv() => Told::Stop,
-            _ = self.int.recv() => Told::Stop,
-            _ = self.hup.recv() => Told::Reopen,
+            _ = self.term.recv() => SignalRequest::Stop,
+            _ = self.int.recv() => SignalRequest::Stop,
+            _ = self.hup.recv() => SignalRequest::Reopen,
         }
     }
 }

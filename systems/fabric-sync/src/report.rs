@@ -1,6 +1,6 @@
 //! How one fabric is, as data for the status page, `status`, metrics and alerts: made of the last look at both sides, never of a clock.
 
-use fabric_model::plan::{Held, QuarantineCause};
+use fabric_model::plan::{HeldChange, QuarantineCause};
 use fabric_model::{
     Comparison, Counts, Difference, Identity, Plan, Quarantine, SourceRef, Status, Summary, Unread,
 };
@@ -351,12 +351,12 @@ pub fn group_unread<'a>(lists: impl Iterator<Item = (String, &'a Unread)>) -> Ve
 }
 
 /// Whether somebody's word is awaited: the only holds that time or another's deed does not end.
-fn needs_confirmation(held: &Held) -> bool {
+fn needs_confirmation(held: &HeldChange) -> bool {
     use fabric_model::plan::HoldReason;
     matches!(held.reason, HoldReason::Ceiling { .. } | HoldReason::EmptyKind(_))
 }
 
-fn held_line(held: &Held) -> HeldLine {
+fn held_line(held: &HeldChange) -> HeldLine {
     HeldLine { object: held.object.clone(), reason: held.reason.to_string() }
 }
 

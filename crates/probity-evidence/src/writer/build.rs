@@ -12,7 +12,7 @@ use super::error::{WriteError, at};
 use super::log::{Log, Salts, Shared};
 use super::{Opening, RESERVE_NAME};
 use crate::checkpoint::RunKey;
-use crate::disk::{self, Held, Unsynced};
+use crate::disk::{self, OpenFile, Unsynced};
 use crate::entry::{Body, Endorsement, Start};
 use crate::hex::hex;
 use crate::key::Key;
@@ -75,7 +75,7 @@ pub(super) fn build(
         path: dir.to_owned(),
         run_key,
         log: Mutex::new(Log {
-            file: Arc::new(Held::new(path.clone(), file)),
+            file: Arc::new(OpenFile::new(path.clone(), file)),
             frontier: Frontier::default(),
             bytes: 0,
             artifact_bytes: 0,

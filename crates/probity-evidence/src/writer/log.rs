@@ -12,7 +12,7 @@ use super::RESERVE_NAME;
 use super::error::{WriteError, at};
 use crate::checkpoint::RunKey;
 use crate::declared::Declared;
-use crate::disk::{Held, Unplaced, Unsynced};
+use crate::disk::{OpenFile, Unplaced, Unsynced};
 use crate::entry::Body;
 use crate::hex::hex;
 use crate::line::{self, MAX_LINE};
@@ -31,7 +31,7 @@ pub(super) struct Shared {
 
 /// The log as far as it is with the kernel.
 pub(super) struct Log {
-    pub(super) file: Arc<Held>,
+    pub(super) file: Arc<OpenFile>,
     pub(super) frontier: Frontier,
     /// The log's length in bytes; beyond it is at most a torn write.
     pub(super) bytes: u64,

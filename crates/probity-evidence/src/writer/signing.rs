@@ -13,7 +13,7 @@ use crate::hex::hex;
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 
 /// A checkpoint that is not yet placed.
-pub(super) struct Due {
+pub(super) struct PendingCheckpoint {
     pub(super) head: Head,
     /// What has to be durable before it is placed, beside the log.
     pub(super) unsynced: Vec<Unsynced>,
@@ -33,18 +33,22 @@ impl Shared {
     }
 
     /// A checkpoint over what was appended so far, with its bytes.
-    pub(super) fn due(&self) -> Result<(Due, Vec<u8>), WriteError> {
+    pub(super) fn due(&self) -> Result<(PendingCheckpoint, Vec<u8>), WriteError> {
         let (frontier, unsynced) = {
             let log = self.lock();
             (log.frontier.clone(), log.unsynced.clone())
         };
         let (size, root) = (frontier.size(), frontier.root());
         let note = self.run_key.sign(size, &root)?;
-        Ok((Due { head: Head { size, root: hex(&root) }, unsynced }, note))
+        Ok((PendingCheckpoint { head: Head { size, root: hex(&root) }, unsynced }, note))
     }
 
     /// Makes durable what the checkpoint covers, and these files; then they get their names, in this order.
-    pub(super) fn place(&self, due: &mut Due, files: &[(&str, &[u8])]) -> Result<(), WriteError> {
+    pub(super) fn place(
+        &self,
+        due: &mut PendingCheckpoint,
+        files: &[(&str, &[u8])],
+    ) -> Result<(), WriteError> {
         let mut unsynced = std::mem::take(&mut due.unsynced);
         let settled = unsynced.len();
         if unsynced
@@ -53,7 +57,7 @@ impl Shared {
         {
             unsynced.push(Unsynced::At(self.path.join("artifacts")));
         }
-        unsynced.push(Unsynced::Held(Arc::clone(&self.lock().file)));
+        unsynced.push(Unsynced::OpenFile(Arc::clone(&self.lock().file)));
         let mut unplaced = Vec::new();
         for (name, content) in files {
             let path = self.path.join(name);

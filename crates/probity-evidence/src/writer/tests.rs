@@ -41,7 +41,7 @@ fn a_log_that_could_not_be_synced_once_is_never_signed_again() {
     let shared = &writer.shared;
     let log = shared.lock().file.file().try_clone().unwrap();
     let null = std::fs::OpenOptions::new().append(true).open("/dev/null").unwrap();
-    shared.lock().file = Arc::new(Held::new(PathBuf::from("evidence.jsonl"), null));
+    shared.lock().file = Arc::new(OpenFile::new(PathBuf::from("evidence.jsonl"), null));
     shared.append(&[]).unwrap();
     shared.lock().signed = None;
     let error = shared.checkpoint().unwrap_err().to_string();
@@ -51,7 +51,7 @@ fn a_log_that_could_not_be_synced_once_is_never_signed_again() {
     assert!(matches!(shared.append(&[]), Err(WriteError::Stalled(_))));
     assert!(shared.checkpoint().is_err());
     // Another reason may pass.
-    shared.lock().file = Arc::new(Held::new(PathBuf::from("evidence.jsonl"), log));
+    shared.lock().file = Arc::new(OpenFile::new(PathBuf::from("evidence.jsonl"), log));
     shared.stall(None);
     shared.append(&[]).unwrap();
     shared.checkpoint().unwrap();

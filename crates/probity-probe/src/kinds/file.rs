@@ -45,14 +45,14 @@ impl Look for File {
 }
 
 /// What stands at a path, held by a descriptor: whatever takes its place there is another file.
-struct Held {
+struct OpenedPath {
     path: String,
     follow: bool,
     descriptor: std::fs::File,
     metadata: std::fs::Metadata,
 }
 
-impl Held {
+impl OpenedPath {
     fn open(file: &File) -> std::io::Result<Self> {
         // Neither waits for anybody nor does anything to a device.
         let mut flags = OFlags::PATH | OFlags::CLOEXEC;
@@ -131,7 +131,7 @@ fn see(
     tell: oneshot::Sender<(u32, u32)>,
 ) -> Seen {
     let mut seen = Seen::default();
-    let held = match Held::open(file) {
+    let held = match OpenedPath::open(file) {
         Ok(held) => held,
         // ENOTDIR too: a part of the path is a file, so nothing can stand there.
         Err(error)
@@ -173,7 +173,7 @@ fn see(
     seen
 }
 
-fn see_status(held: &Held, seen: &mut Seen) {
+fn see_status(held: &OpenedPath, seen: &mut Seen) {
     let metadata = &held.metadata;
     let kind = kind_of(metadata.file_type());
     seen.know("exists", true)
@@ -211,7 +211,7 @@ fn see_status(held: &Held, seen: &mut Seen) {
 
 fn see_content(
     file: &File,
-    held: &Held,
+    held: &OpenedPath,
     asked: &[&str],
     masks: &Masks,
     underway: &Underway,
@@ -248,7 +248,7 @@ fn see_content(
 
 /// The digest of the whole content after masking, and the content itself if it is short and text.
 fn read(
-    held: &Held,
+    held: &OpenedPath,
     encoding: Option<&str>,
     masks: &Masks,
     underway: &Underway,

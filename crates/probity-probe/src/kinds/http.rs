@@ -50,7 +50,7 @@ impl Talk for Http {
         loop {
             // The connection is driven beside it, and ends with it: at the time-out too.
             let cookies = jar.as_ref().map(|jar| cookies::of(jar, &destination.url)).unwrap_or_default();
-            let asked = request::Asked {
+            let asked = request::Inquiry {
                 http: &http,
                 context,
                 destination: &destination,

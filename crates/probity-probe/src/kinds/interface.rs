@@ -23,13 +23,13 @@ impl Look for Interface {
 
 /// What getifaddrs(3) says of one interface.
 #[derive(Default)]
-struct Found {
+struct InterfaceState {
     flags: Option<InterfaceFlags>,
     mac: String,
     addresses: BTreeSet<String>,
 }
 
-impl Found {
+impl InterfaceState {
     fn has(&self, flag: InterfaceFlags) -> bool {
         self.flags.is_some_and(|flags| flags.contains(flag))
     }
@@ -102,9 +102,9 @@ fn known_as(name: &str) -> Option<String> {
     nix::net::if_::if_indextoname(index).ok()?.into_string().ok()
 }
 
-fn interfaces() -> Result<BTreeMap<String, Found>, Blocked> {
+fn interfaces() -> Result<BTreeMap<String, InterfaceState>, Blocked> {
     let entries = getifaddrs().map_err(|error| barrier_of("list the interfaces", &error.into()))?;
-    let mut all: BTreeMap<String, Found> = BTreeMap::new();
+    let mut all: BTreeMap<String, InterfaceState> = BTreeMap::new();
     for entry in entries {
         // An address may bear a label, which begins with the interface's name and a colon; no interface's name has one.
         let name = entry.interface_name.split(':').next().unwrap_or_default();

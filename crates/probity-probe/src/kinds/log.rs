@@ -13,7 +13,7 @@ use crate::log_time::LogTimes;
 use crate::look::{CLOCK_UNCERTAINTY, Context, Look, Seen, Underway, Wanted, time_text};
 
 /// What was found of a log.
-enum Found {
+enum LogState {
     Window(Box<Window>),
     /// There is no such log.
     Absent(String),
@@ -84,16 +84,16 @@ fn see_file(
     wanted: &Wanted,
     span: Span,
     underway: &Underway,
-) -> Result<Found, Blocked> {
+) -> Result<LogState, Blocked> {
     let times = LogTimes::new(log.zone.as_deref(), log.format.as_deref(), span.now, span.start)?;
     file::see(path, times, new_tally(log, wanted)?, span, underway)
 }
 
-fn tell(found: Result<Found, Blocked>, span: Span) -> Seen {
+fn tell(found: Result<LogState, Blocked>, span: Span) -> Seen {
     let mut seen = Seen::default();
     match found {
-        Ok(Found::Window(window)) => tell_window(*window, span, &mut seen),
-        Ok(Found::Absent(why)) => {
+        Ok(LogState::Window(window)) => tell_window(*window, span, &mut seen),
+        Ok(LogState::Absent(why)) => {
             seen.know("exists", false).block_rest(Blocked::new(Barrier::Unreachable, why));
         }
         Err(blocked) => return Seen::nothing(blocked),

@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 
 use super::connection::{Connection, Greeting};
 use super::protocol::{Begin, Hello, Order, Report};
-use super::reach::{self, Held};
+use super::reach::{self, Lifeline};
 use crate::clock::Began;
 use crate::look::Seen;
 use crate::machine::Process;
@@ -107,7 +107,7 @@ struct There {
     boot: Option<String>,
     inside: Inside,
     connection: Connection,
-    _held: Held,
+    _held: Lifeline,
 }
 
 impl There {

@@ -35,12 +35,12 @@ pub struct Way {
     /// What was met.
     pub passage: Passage,
     /// What has to be there as long as the connection is: our program, as a descriptor, or the connection of ssh(1).
-    pub held: Held,
+    pub held: Lifeline,
 }
 
 /// What a way needs as long as it is used.
 #[derive(Default)]
-pub struct Held {
+pub struct Lifeline {
     /// Our program, which is handed over.
     _program: Option<File>,
     /// A connection.
@@ -57,7 +57,12 @@ pub async fn find(reach: &Reach, allow: Impact) -> Result<Way, Blocked> {
         let master = tokio::task::spawn_blocking(move || Master::open(&to)).await;
         let master = master.unwrap_or_else(|_| Err(Blocked::new(Barrier::Aborted, "ssh was cut off")))?;
         let (command, first, passage) = master.way(ssh, allow).await?;
-        return Ok(Way { command, first, passage, held: Held { _ssh: Some(master), ..Held::default() } });
+        return Ok(Way {
+            command,
+            first,
+            passage,
+            held: Lifeline { _ssh: Some(master), ..Lifeline::default() },
+        });
     }
     let program = sealed().map_err(|error| barrier_of("copy our program into memory", &error))?;
     // It is inherited; whoever else is started meanwhile gets to read our program.
@@ -89,7 +94,7 @@ pub async fn find(reach: &Reach, allow: Impact) -> Result<Way, Blocked> {
     // A group of its own: what the terminal sends to end the run must not end who takes back what it did.
     command.args(arguments).args(agent).env_clear().env("PATH", PATH);
     command.env("LC_ALL", "C.UTF-8").process_group(0);
-    let held = Held { _program: Some(program), ..Held::default() };
+    let held = Lifeline { _program: Some(program), ..Lifeline::default() };
     Ok(Way { command, first: Vec::new(), passage, held })
 }
 
@@ -127,13 +132,13 @@ fn enter(pid: u32) -> Vec<String> {
 
 /// A running container.
 #[derive(Debug)]
-struct Found {
+struct RunningContainer {
     engine: &'static str,
     pid: u32,
     image: Option<String>,
 }
 
-impl Found {
+impl RunningContainer {
     fn passage(self) -> Passage {
         let engine = Some(self.engine.to_owned());
         Passage { pid: Some(self.pid), engine, image: self.image, ..Passage::default() }
@@ -141,7 +146,7 @@ impl Found {
 }
 
 /// The one running container of this name, by the word of its engine.
-async fn container(name: &str) -> Result<Found, Blocked> {
+async fn container(name: &str) -> Result<RunningContainer, Blocked> {
     const FORMAT: &str = "--format={{.State.Pid}} {{.Image}} {{.Id}} {{.Name}}";
     let inspect = |tool| vec![tool, "inspect", "--type=container", FORMAT, "--", name];
     let engines = [
@@ -150,8 +155,10 @@ async fn container(name: &str) -> Result<Found, Blocked> {
         ("lxc", vec!["lxc-info", "--name", name, "--pid", "--no-humanize"]),
         ("systemd-nspawn", vec!["machinectl", "show", "--property=Leader", "--value", "--", name]),
     ];
-    let mut found: Vec<Found> =
-        nspawn(name).into_iter().map(|pid| Found { engine: "systemd-nspawn", pid, image: None }).collect();
+    let mut found: Vec<RunningContainer> = nspawn(name)
+        .into_iter()
+        .map(|pid| RunningContainer { engine: "systemd-nspawn", pid, image: None })
+        .collect();
     let mut said = Vec::new();
     for (engine, words) in engines {
         match ask(&words).await {
@@ -168,7 +175,7 @@ async fn container(name: &str) -> Result<Found, Blocked> {
                 let pid = words.first().and_then(|pid| pid.parse().ok()).filter(|pid| *pid > 0);
                 match pid {
                     Some(pid) if found.iter().any(|other| other.pid == pid) => {}
-                    Some(pid) => found.push(Found {
+                    Some(pid) => found.push(RunningContainer {
                         engine,
                         pid,
                         image: words.get(1).map(|image| (*image).to_owned()),

@@ -16,7 +16,7 @@ use crate::contract::{
 use service_setup::files::{Owner, write_whole};
 
 /// The changes and where they are kept.
-pub struct Kept {
+pub struct ChangeStore {
     path: PathBuf,
     changes: Mutex<Changes>,
     /// Held by the call that changes the configuration.
@@ -72,19 +72,19 @@ fn list_keys(above: &str, value: &Value, keys: &mut Vec<(String, String)>) {
     }
 }
 
-impl Kept {
+impl ChangeStore {
     /// Reads what was kept; a file that is not there holds nothing.
     ///
     /// # Errors
     /// A file that cannot be read as what it should be, in a sentence.
-    pub fn open(path: &Path) -> Result<(Kept, Changes), String> {
+    pub fn open(path: &Path) -> Result<(ChangeStore, Changes), String> {
         let changes = state_file::parse(path, VERSION, "changes")?.unwrap_or_else(|| Changes {
             version: VERSION,
             patch: json!({}),
             ..Changes::default()
         });
         Ok((
-            Kept { path: path.to_owned(), changes: Mutex::new(changes.clone()), turn: Mutex::new(()) },
+            ChangeStore { path: path.to_owned(), changes: Mutex::new(changes.clone()), turn: Mutex::new(()) },
             changes,
         ))
     }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use rtime_clock::adjtime::{Timex, adjtimex};
 
-use super::undated::{Told, Undated, UndatedFiles};
+use super::undated::{ClockNews, Undated, UndatedFiles};
 use super::{Kind, Service, blocking};
 use crate::contract::ClockView;
 
@@ -146,7 +146,7 @@ impl Service {
         if let Some(set) = set {
             tracing::warn!(?set, "the clock was set: files of this run get their right time");
         }
-        let told = Told { set: set.is_some(), trusted: word == Trust::Trusted };
+        let told = ClockNews { set: set.is_some(), trusted: word == Trust::Trusted };
         let files = self.clock.undated.list();
         if (told.set || told.trusted) && !files.is_empty() {
             let libraries = [Kind::Recordings, Kind::Snapshots].map(|kind| (kind, self.library(kind)));
@@ -177,7 +177,7 @@ impl Service {
     }
 }
 
-fn put_right(libraries: &[(Kind, Arc<Library>); 2], files: &[Undated], clock: Told) {
+fn put_right(libraries: &[(Kind, Arc<Library>); 2], files: &[Undated], clock: ClockNews) {
     for (newer, file) in files.iter().rev().enumerate() {
         let Some((_, library)) = libraries.iter().find(|(of, _)| *of == file.kind) else { continue };
         let Some(time) = file.right_time(clock, newer) else { continue };
@@ -240,7 +240,7 @@ mod tests {
         let files =
             [&names[0], &names[2]].map(|name| Undated { kind, name: name.clone(), moment: Some(finished) });
         let libraries = [Kind::Recordings, Kind::Snapshots].map(|kind| (kind, Arc::clone(&library)));
-        put_right(&libraries, &files, Told { set: true, trusted: false });
+        put_right(&libraries, &files, ClockNews { set: true, trusted: false });
         let modified = |name: &FileName| library.info(name).unwrap().modified;
         let off = modified(&names[0]).duration_since(finished.timestamp()).unsigned_abs();
         assert!(off < Duration::from_secs(1), "{off:?}");
@@ -260,9 +260,9 @@ mod tests {
             [0, 1].map(|at| Undated { kind: Kind::Recordings, name: names[at].clone(), moment: None });
         let libraries = [Kind::Recordings, Kind::Snapshots].map(|kind| (kind, Arc::clone(&library)));
         let modified = || [0, 1].map(|at| library.info(&names[at]).unwrap().modified);
-        put_right(&libraries, &files, Told { set: true, trusted: false });
+        put_right(&libraries, &files, ClockNews { set: true, trusted: false });
         assert_eq!(modified().map(Timestamp::as_second), [2_000_000, 1_000_000], "nobody knows it yet");
-        put_right(&libraries, &files, Told { set: false, trusted: true });
+        put_right(&libraries, &files, ClockNews { set: false, trusted: true });
         let [first, second] = modified();
         assert!(first < second, "{first} {second}");
         assert!(first.duration_since(Timestamp::now()).unsigned_abs() < Duration::from_secs(60), "{first}");

@@ -38,7 +38,7 @@ use crate::places::Places;
 const FIRST_PICTURE: Duration = Duration::from_secs(30);
 
 pub use cameras::Known;
-pub use changes::{Changes, Kept};
+pub use changes::{ChangeStore, Changes};
 pub use clock::Clock;
 pub use coverage::{keep_killed, of_stopped};
 pub use files::Kind;
@@ -90,7 +90,7 @@ pub struct Service {
     /// Held by whoever has a program look at a file or device.
     pub probes: tokio::sync::Semaphore,
     /// What calls changed, kept for the next start.
-    pub kept: Kept,
+    pub kept: ChangeStore,
     /// Recordings that are not over, kept for the next start.
     pub wanted: WantedRecordings,
     /// The components as they were when last looked at.

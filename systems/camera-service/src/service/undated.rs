@@ -163,14 +163,14 @@ fn not_kept(path: &Path, error: &std::io::Error) {
 impl Undated {
     /// When it was last written to, if that can be told now: the clock was set, or is trusted. Those of earlier runs are told by a trusted clock
     /// only, which knows no more than that they are no older than this; a hair apart, so that they keep their order.
-    pub(super) fn right_time(&self, clock: Told, newer: usize) -> Option<Timestamp> {
+    pub(super) fn right_time(&self, clock: ClockNews, newer: usize) -> Option<Timestamp> {
         let before_now = || {
             let apart = std::time::Duration::from_millis(u64::try_from(newer).unwrap_or(u64::MAX));
             Timestamp::now().checked_sub(apart).ok()
         };
         match (self.moment, clock) {
-            (Some(moment), Told { set: true, .. }) => Some(moment.timestamp()),
-            (None, Told { trusted: true, .. }) => before_now(),
+            (Some(moment), ClockNews { set: true, .. }) => Some(moment.timestamp()),
+            (None, ClockNews { trusted: true, .. }) => before_now(),
             _ => None,
         }
     }
@@ -178,7 +178,7 @@ impl Undated {
 
 /// What is new of the clock.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct ClockNews {
     /// It was set since it was looked at last.
     pub(super) set: bool,
     /// It is trusted.

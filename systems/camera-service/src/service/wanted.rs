@@ -38,7 +38,7 @@ pub(super) struct Wanted {
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct RecordingsFile {
     version: u32,
     recordings: Vec<Wanted>,
 }
@@ -49,7 +49,8 @@ impl WantedRecordings {
     /// # Errors
     /// It cannot be read, or is of a newer version, in a sentence.
     pub fn open(path: &Path) -> Result<(WantedRecordings, usize), String> {
-        let kept = state_file::parse::<Kept>(path, VERSION, "recordings")?.unwrap_or_default().recordings;
+        let kept =
+            state_file::parse::<RecordingsFile>(path, VERSION, "recordings")?.unwrap_or_default().recordings;
         let stopped = kept.iter().filter(|wanted| wanted.stopped).count();
         let mut list = kept.clone();
         list.retain(|wanted| wanted.seconds.is_none());
@@ -117,7 +118,7 @@ impl WantedRecordings {
 }
 
 fn write(path: &Path, recordings: &[Wanted]) {
-    let kept = Kept { version: VERSION, recordings: recordings.to_vec() };
+    let kept = RecordingsFile { version: VERSION, recordings: recordings.to_vec() };
     let text = serde_json::to_vec_pretty(&kept).unwrap_or_default();
     if let Err(error) = write_whole(path, &text, 0o600, Owner::of(path)) {
         let path = path.display();

@@ -97,7 +97,7 @@ fn credentials(url: &Url) -> Option<String> {
 }
 
 /// One request.
-pub(in crate::kinds) struct Asked<'a> {
+pub(in crate::kinds) struct Inquiry<'a> {
     pub http: &'a Http,
     pub context: &'a Context<'a>,
     pub destination: &'a Destination,
@@ -109,7 +109,7 @@ pub(in crate::kinds) struct Asked<'a> {
     pub own: Option<IpAddr>,
 }
 
-impl Asked<'_> {
+impl Inquiry<'_> {
     /// Connects, sends it and waits for the head of the answer. The connection lives as long as the set.
     pub(super) async fn send(
         &self,

@@ -9,7 +9,7 @@ use memchr::{memchr, memrchr};
 use probity_plan::{Barrier, Blocked};
 
 use super::tally::{Stretch, Tally};
-use super::{Found, Span, Window};
+use super::{LogState, Span, Window};
 use crate::log_time::LogTimes;
 use crate::look::{CLOCK_UNCERTAINTY, Underway, barrier_of, time_text};
 
@@ -38,7 +38,7 @@ pub fn see(
     tally: Tally,
     span: Span,
     underway: &Underway,
-) -> Result<Found, Blocked> {
+) -> Result<LogState, Blocked> {
     let failed = |error: &std::io::Error| barrier_of(&format!("open {path}"), error);
     // Not blocking: a pipe would wait for somebody to write.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
@@ -47,7 +47,7 @@ pub fn see(
         Err(error)
             if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
         {
-            return Ok(Found::Absent(format!("{path} does not exist")));
+            return Ok(LogState::Absent(format!("{path} does not exist")));
         }
         Err(error) => return Err(failed(&error)),
     };
@@ -62,7 +62,7 @@ pub fn see(
     let empty = log.size == 0;
     log.count(from)?;
     log.unchanged(&metadata)?;
-    Ok(Found::Window(Box::new(Window { tally: log.tally, covered, suppressed: None, empty, rotated })))
+    Ok(LogState::Window(Box::new(Window { tally: log.tally, covered, suppressed: None, empty, rotated })))
 }
 
 struct LogFile<'a> {

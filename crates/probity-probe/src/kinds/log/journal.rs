@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use probity_plan::{Barrier, Blocked};
 
 use super::tally::Tally;
-use super::{Found, Span, Window};
+use super::{LogState, Span, Window};
 use crate::look::{Context, time_text};
 use crate::program;
 
@@ -34,7 +34,12 @@ struct Rate {
 ///
 /// # Errors
 /// `permission-denied` where it does not show all of it; `unsupported` where the unit writes to another journal.
-pub async fn see(unit: &str, mut tally: Tally, span: Span, context: &Context<'_>) -> Result<Found, Blocked> {
+pub async fn see(
+    unit: &str,
+    mut tally: Tally,
+    span: Span,
+    context: &Context<'_>,
+) -> Result<LogState, Blocked> {
     let start = span.start;
     let unit_option = format!("--unit={unit}");
     let settings = settings(unit, context).await;
@@ -60,7 +65,7 @@ pub async fn see(unit: &str, mut tally: Tally, span: Span, context: &Context<'_>
         if journalctl(&["--lines=1"], context).await?.is_empty() {
             return Err(Blocked::new(Barrier::Unreachable, "there is no journal, or nothing in it"));
         }
-        return Ok(Found::Absent(format!("the journal holds nothing of the unit {unit}")));
+        return Ok(LogState::Absent(format!("the journal holds nothing of the unit {unit}")));
     }
     for entry in within {
         if entry.at > latest {
@@ -82,7 +87,7 @@ pub async fn see(unit: &str, mut tally: Tally, span: Span, context: &Context<'_>
         Ok(rate) => suppressed(unit, &entries, rate, start, context).await?,
         Err(blocked) => Some(blocked),
     };
-    Ok(Found::Window(Box::new(Window { tally, covered, suppressed, empty: false, rotated: Vec::new() })))
+    Ok(LogState::Window(Box::new(Window { tally, covered, suppressed, empty: false, rotated: Vec::new() })))
 }
 
 /// Why messages of the unit may be missing from the window: the journal says so, or what it holds reaches its limit.

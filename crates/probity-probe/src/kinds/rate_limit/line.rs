@@ -20,7 +20,7 @@ use crate::connect::{Conversation, Fault, tls};
 use crate::kinds::http::Phases;
 use crate::kinds::http::body::is_of_a_trailer;
 use crate::kinds::http::client::Client;
-use crate::kinds::http::request::{self, Asked, Destination};
+use crate::kinds::http::request::{self, Destination, Inquiry};
 use crate::kinds::jsonrpc::reply::{self, Outcome, Said};
 use crate::kinds::jsonrpc::{first_number, message, said};
 use crate::look::{Context, Seen};
@@ -141,10 +141,10 @@ impl<'a> Caller<'a> {
         }
     }
 
-    fn asked<'b>(&'b self, http: &'b Http, destination: &'b Destination) -> Asked<'b> {
+    fn asked<'b>(&'b self, http: &'b Http, destination: &'b Destination) -> Inquiry<'b> {
         let method = http.method.as_deref().unwrap_or("GET");
         let (context, own) = (self.context, self.own);
-        Asked { http, context, destination, method, with_body: true, cookies: Vec::new(), own }
+        Inquiry { http, context, destination, method, with_body: true, cookies: Vec::new(), own }
     }
 
     /// Sends one request, over this connection or over one that it makes, and waits for its whole answer; with the connection, if

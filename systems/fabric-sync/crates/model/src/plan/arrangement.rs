@@ -1,6 +1,6 @@
 //! Updates in the order in which what one takes is free already: two subnets may swap their VLAN IDs, and NetBox has each only once.
 
-use super::{Action, Change, Held, HoldReason, Intent, Quarantine};
+use super::{Action, Change, HeldChange, HoldReason, Intent, Quarantine};
 use crate::comparison::{Comparison, Difference};
 use crate::netbox::{FieldValue, Inventory, ObjectKind};
 use crate::slot::{Slot, slot_of_actual, slot_of_desired};
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 /// Writes in their new order, and what is held back instead.
 pub(super) struct Arranged {
     pub writes: Vec<Change>,
-    pub held: Vec<Held>,
+    pub held: Vec<HeldChange>,
 }
 
 /// Puts before each update the one that leaves the place it takes. Of updates that want each other's place in a circle, one steps aside
@@ -60,7 +60,7 @@ pub(super) fn arrange(
                 (Some(_), Some(entry)) => {
                     let reason = HoldReason::Quarantined(entry.clone());
                     let Change { object, source, .. } = change;
-                    out.held.push(Held { object, source, intent: Intent::Update, reason });
+                    out.held.push(HeldChange { object, source, intent: Intent::Update, reason });
                     None
                 }
                 (Some([aside, last]), None) => {

@@ -3,7 +3,7 @@
 use super::arrangement::arrange;
 use super::deletion;
 use super::replacement::is_rewired;
-use super::{Action, Change, DeleteReason, Held, HoldReason, Intent, Plan, Policy, Quarantine};
+use super::{Action, Change, DeleteReason, HeldChange, HoldReason, Intent, Plan, Policy, Quarantine};
 use crate::comparison::{Compared, Comparison, Difference, Status};
 use crate::desired::{DesiredObject, is_late};
 use crate::netbox::{FabricName, FieldValue, Identity, Inventory, ObjectKind};
@@ -87,7 +87,7 @@ pub(super) struct Builder<'a> {
     pub(super) freed: HashSet<u64>,
     pub(super) writes: Vec<Change>,
     late: Vec<Change>,
-    pub(super) held: Vec<Held>,
+    pub(super) held: Vec<HeldChange>,
 }
 
 impl Builder<'_> {
@@ -103,7 +103,7 @@ impl Builder<'_> {
         let accepted = self.accept(compared, desired);
         if let Err(reason) = accepted {
             let (object, source) = (compared.object.clone(), compared.source.clone());
-            self.held.push(Held { object, source, intent, reason });
+            self.held.push(HeldChange { object, source, intent, reason });
             return false;
         }
         true

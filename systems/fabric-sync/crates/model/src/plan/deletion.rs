@@ -1,7 +1,7 @@
 //! What is deleted, what is marked for it, and what is held back: tombstone, grace, ceiling, protection; nothing on a list that was not
 //! read whole, nothing that others still refer to.
 
-use super::{Action, Change, DeleteReason, Held, HoldReason, Intent, Policy, Quarantine};
+use super::{Action, Change, DeleteReason, HeldChange, HoldReason, Intent, Policy, Quarantine};
 use crate::comparison::{Compared, Comparison, Status};
 use crate::netbox::{Actual, Inventory, ObjectKind, TOMBSTONE_FIELD};
 use crate::source::SourceRef;
@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 pub(super) struct Deletions {
     pub marks: Vec<Change>,
     pub deletes: Vec<Change>,
-    pub held: Vec<Held>,
+    pub held: Vec<HeldChange>,
 }
 
 /// Decides over every object that nothing asks for. `writes` says what is deleted already, and which objects will no longer hold what they
@@ -200,6 +200,11 @@ fn change(compared: &Compared, action: Action) -> Change {
     Change { object: compared.object.clone(), source: compared.source.clone(), action }
 }
 
-fn hold(compared: &Compared, reason: HoldReason) -> Held {
-    Held { object: compared.object.clone(), source: compared.source.clone(), intent: Intent::Delete, reason }
+fn hold(compared: &Compared, reason: HoldReason) -> HeldChange {
+    HeldChange {
+        object: compared.object.clone(),
+        source: compared.source.clone(),
+        intent: Intent::Delete,
+        reason,
+    }
 }

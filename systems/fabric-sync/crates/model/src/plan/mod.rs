@@ -174,7 +174,7 @@ pub enum HoldReason {
 
 /// Something that is not done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Held {
+pub struct HeldChange {
     /// Which object.
     pub object: Identity,
     /// What it stands for.
@@ -197,7 +197,7 @@ pub struct Plan {
     /// What is done, in this order.
     pub changes: Vec<Change>,
     /// What is not.
-    pub held: Vec<Held>,
+    pub held: Vec<HeldChange>,
     /// Source objects that cannot be mapped.
     pub problems: Vec<Problem>,
 }
@@ -222,7 +222,7 @@ pub enum PlanError {
 }
 
 impl Plan {
-    fn seal(fabric: FabricName, changes: Vec<Change>, held: Vec<Held>, problems: Vec<Problem>) -> Self {
+    fn seal(fabric: FabricName, changes: Vec<Change>, held: Vec<HeldChange>, problems: Vec<Problem>) -> Self {
         let mut plan = Self { format: PLAN_FORMAT, fabric, digest: String::new(), changes, held, problems };
         plan.digest = plan.compute_digest();
         plan

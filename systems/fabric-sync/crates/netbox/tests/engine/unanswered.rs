@@ -103,7 +103,8 @@ async fn what_is_not_permitted_is_tried_again_before_long_however_often_it_was_r
         let applied = bench.apply(&plan, &inventory).await;
         applied.record(&plan, &mut bench.quarantine, bench.now);
         let (plan, _) = bench.plan(&objects.snapshot(&[])).await;
-        let is_refused = |held: &&fabric_model::plan::Held| matches!(held.reason, HoldReason::Quarantined(_));
+        let is_refused =
+            |held: &&fabric_model::plan::HeldChange| matches!(held.reason, HoldReason::Quarantined(_));
         assert_eq!(plan.held.iter().filter(is_refused).count(), 1, "but not at once");
         bench.pass(SignedDuration::from_mins(20));
     }
