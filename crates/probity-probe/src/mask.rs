@@ -5,6 +5,7 @@
 mod block;
 mod entity;
 mod escape;
+mod layers;
 mod list;
 mod patience;
 mod scan;

@@ -1,10 +1,8 @@
 //! Encodings of many bytes at once: base64, base32, hexadecimal, UTF-16; lists of numbers are in `list`. Any run of their characters that is long enough
 //! is decoded, whatever it is. Must not know what is looked for.
 
-use std::cmp::Reverse;
-use std::sync::LazyLock;
-
 use super::escape::{Escapes, Reading, Unit, begins};
+use super::layers::{Equals, LIST, Layers, NUL, Undone, Uses};
 use super::list;
 
 /// An encoding in which each character stands for so many bits.
@@ -100,104 +98,65 @@ pub(super) fn decode(
 ) {
     // With escapes of each number of encoders by itself: one of more may swallow what one of fewer begins.
     for escaped in 0..depth {
-        let uses = if escaped > 0 { Uses::of(escapes, escaped) } else { Uses::default() };
-        if escaped > 0 && uses.any == 0 {
+        let layers = Layers::new(escapes, escaped, Equals::Quoted);
+        let uses = if escaped > 0 { Uses::of(bytes, layers) } else { Uses::NONE };
+        if uses.any == 0 {
             break;
         }
-        for (number, block) in
-            BLOCKS.iter().enumerate().filter(|(number, _)| uses.allow(1 << number, escaped))
-        {
-            let places = uses.places_of(1 << number);
-            block.runs(bytes, escapes, places, escaped, (least * 8).div_ceil(block.bits), &mut |cells| {
-                (0..block.period).for_each(|before| decoded(&block.decode(cells, before, escaped + 1)));
-            });
-        }
+        decode_parts(bytes, layers, &uses, uses.any, least, decoded);
         if may_be_utf16(bytes, escaped, uses.places_of(NUL), least) {
-            utf16(bytes, escapes, escaped, Blank::Written, least, decoded);
+            utf16(bytes, layers, Blank::Written, least, decoded);
             if escaped > 0 && bytes.iter().any(|byte| matches!(byte, b'+' | b'_')) {
-                utf16(bytes, escapes, escaped, Blank::Not, least, decoded);
+                utf16(bytes, layers, Blank::Not, least, decoded);
             }
         }
-        if uses.allow(LIST, escaped) {
-            list::decode(bytes, escapes, escaped, least, decoded);
+        if uses.hidden != 0 {
+            let layers = Layers::new(escapes, escaped, Equals::Itself);
+            let bare = Uses::of(bytes, layers);
+            // A list is read with those of quoted-printable behind its first number.
+            let any = bare.any | (uses.any & LIST);
+            decode_parts(bytes, layers, &bare, any & uses.hidden, least, decoded);
         }
     }
 }
 
-/// What an escape can be part of, a bit each: the encodings of [`BLOCKS`] come first, then lists of numbers, then UTF-16 as
-/// the byte that is nothing.
-const LIST: u8 = 1 << BLOCKS.len();
-const NUL: u8 = LIST << 1;
-/// That there is an escape of as many encoders.
-const ESCAPE: u8 = NUL << 1;
-
-/// What each ASCII character can be part of.
-static PARTS: LazyLock<[u8; 128]> = LazyLock::new(|| {
-    std::array::from_fn(|at| {
-        let byte = u8::try_from(at).unwrap_or_default();
-        let of_block = |(number, block): (usize, &Block)| {
-            u8::from(block.is(byte) || (block.gap)(byte, Some(b'\n'))) << number
-        };
-        let of_blocks = BLOCKS.iter().enumerate().map(of_block).fold(0, std::ops::BitOr::bitor);
-        of_blocks | (u8::from(list::stands(byte)) * LIST) | (u8::from(byte == 0) * NUL)
-    })
-});
-
-/// What the escapes of at most so many encoders can be part of.
-#[derive(Default)]
-struct Uses {
-    /// Where there is one that is part of anything, and what.
-    places: Vec<(usize, u8)>,
-    /// What one of just so many encoders is part of.
-    any: u8,
-}
-
-impl Uses {
-    fn of(escapes: &Escapes<'_>, depth: u8) -> Self {
-        let (mut places, mut any) = (Vec::new(), 0);
-        for (at, readings) in escapes.places() {
-            let mut parts = 0;
-            for read in readings.iter().take_while(|read| read.depth <= depth) {
-                let part = match read.unit {
-                    // Between the characters of whatever it is.
-                    Unit::Nothing => LIST - 1,
-                    unit => unit.ascii().map_or(0, |byte| PARTS[usize::from(byte)]),
-                };
-                parts |= part;
-                if read.depth == depth {
-                    any |= part | ESCAPE;
-                }
-            }
-            if parts != 0 {
-                places.push((at, parts));
-            }
-        }
-        Self { places, any }
+/// Hands on what is in those of [`BLOCKS`] and of lists that are among these parts.
+fn decode_parts(
+    bytes: &[u8],
+    layers: Layers<'_>,
+    uses: &Uses,
+    parts: u8,
+    least: usize,
+    decoded: &mut impl FnMut(&Decoded),
+) {
+    for (number, block) in BLOCKS.iter().enumerate().filter(|(number, _)| parts & (1 << number) != 0) {
+        let places = uses.places_of(1 << number);
+        block.runs(bytes, layers, places, (least * 8).div_ceil(block.bits), &mut |cells| {
+            (0..block.period).for_each(|before| decoded(&block.decode(cells, before, layers.depth + 1)));
+        });
     }
-
-    /// Whether this can have an escape of so many encoders in it.
-    fn allow(&self, part: u8, depth: u8) -> bool {
-        depth == 0 || self.any & part != 0
-    }
-
-    /// Where there is an escape that can be part of this.
-    fn places_of(&self, part: u8) -> impl Iterator<Item = usize> {
-        self.places.iter().filter(move |(_, parts)| parts & part != 0).map(|(at, _)| *at)
+    if parts & LIST != 0 {
+        list::decode(bytes, layers, least, decoded);
     }
 }
 
 impl Block {
-    /// Hands on each run of at least so many characters of this encoding, some of them in escapes of so many encoders.
+    /// Whether this byte can be within a run, be it as a character, or between two behind a line break.
+    pub(super) fn may_have(&self, byte: u8) -> bool {
+        self.is(byte) || (self.gap)(byte, Some(b'\n'))
+    }
+
+    /// Hands on each run of at least so many characters of this encoding, some of them in escapes of as many encoders as there
+    /// are layers.
     fn runs(
         &self,
         bytes: &[u8],
-        escapes: &Escapes<'_>,
+        layers: Layers<'_>,
         places: impl Iterator<Item = usize>,
-        depth: u8,
         least: usize,
         whole: &mut impl FnMut(&[Cell]),
     ) {
-        if depth == 0 {
+        if layers.depth == 0 {
             // A run that is long enough covers a byte in so many: most of the others are never looked at.
             let (mut done, mut at) = (0, least - 1);
             while at < bytes.len() {
@@ -215,18 +174,39 @@ impl Block {
         let mut cells = Vec::new();
         let mut at = 0;
         for place in places {
-            if place < at || self.is(bytes[place]) || self.fit(escapes, place, depth, None).is_none() {
+            // What indents a line may be in escapes behind its beginning that is not.
+            let gap = place.checked_sub(1).map(|before| bytes[before]);
+            let gap = gap.filter(|byte| (self.gap)(*byte, Some(b'\n')));
+            if place < at || self.is(bytes[place]) || self.fit(layers, place, gap).is_none() {
                 continue;
             }
-            let before = bytes.get(at..place).unwrap_or_default();
-            let stands = |byte: &u8| self.is(*byte) || (self.gap)(*byte, Some(b'\n'));
-            let start = place - before.iter().rev().take_while(|byte| stands(byte)).count();
-            let (end, escaped) = self.run(bytes, start, Some((escapes, depth)), &mut cells);
-            if cells.len() >= least && escaped == depth {
-                whole(&cells);
+            if let Some(behind) = layers.behind_equals(bytes, place) {
+                self.run_of(bytes, behind, layers, least, &mut cells, whole);
             }
-            at = end.max(place + 1);
+            let before = bytes.get(at..place).unwrap_or_default();
+            at = place - before.iter().rev().take_while(|byte| self.may_have(**byte)).count();
+            // What may stand between two characters may also end a run before the place, as a blank behind a word does.
+            while at <= place {
+                at = self.run_of(bytes, at, layers, least, &mut cells, whole).max(at + 1);
+            }
         }
+    }
+
+    /// Hands on the run that begins here, if it is one of those; where it ends.
+    fn run_of(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        layers: Layers<'_>,
+        least: usize,
+        cells: &mut Vec<Cell>,
+        whole: &mut impl FnMut(&[Cell]),
+    ) -> usize {
+        let (end, escaped) = self.run(bytes, start, Some(layers), cells);
+        if cells.len() >= least && escaped == layers.depth {
+            whole(cells);
+        }
+        end
     }
 
     /// The same of runs that begin at `at` or behind it, without escapes.
@@ -287,22 +267,13 @@ impl Block {
         at
     }
 
-    /// The escape of at most so many encoders that fits into a run here.
-    fn fit<'e>(
-        &self,
-        escapes: &'e Escapes<'_>,
-        at: usize,
-        depth: u8,
-        before: Option<u8>,
-    ) -> Option<&'e Reading> {
-        let fits = |read: &&Reading| {
-            read.depth <= depth
-                && match read.unit {
-                    Unit::Nothing => true,
-                    unit => unit.ascii().is_some_and(|byte| self.is(byte) || (self.gap)(byte, before)),
-                }
+    /// The escape that fits into a run here.
+    fn fit<'e>(&self, layers: Layers<'e>, at: usize, before: Option<u8>) -> Option<&'e Reading> {
+        let fits = |read: &&Reading| match read.unit {
+            Unit::Nothing => true,
+            unit => unit.ascii().is_some_and(|byte| self.is(byte) || (self.gap)(byte, before)),
         };
-        escapes.at(at).iter().filter(fits).min_by_key(|read| (read.rare, read.depth))
+        layers.at(at).filter(fits).min_by_key(|read| (read.rare, read.depth))
     }
 
     /// The run that begins here; where it ends, and how many encoders its escapes have at most.
@@ -310,17 +281,17 @@ impl Block {
         &self,
         bytes: &[u8],
         start: usize,
-        escapes: Option<(&Escapes<'_>, u8)>,
+        layers: Option<Layers<'_>>,
         cells: &mut Vec<Cell>,
     ) -> (usize, u8) {
         cells.clear();
         let (mut at, mut escaped, mut gap, mut before) = (start, 0, 0, None);
         while let Some(byte) = bytes.get(at).copied() {
             let mut next = (at + 1, Some(byte), 0);
-            if let Some((escapes, depth)) = escapes
+            if let Some(layers) = layers
                 && begins(byte)
                 && !self.is(byte)
-                && let Some(read) = self.fit(escapes, at, depth, before)
+                && let Some(read) = self.fit(layers, at, before)
             {
                 next = (read.end, read.unit.ascii(), read.depth);
             }
@@ -402,18 +373,14 @@ enum Blank {
 
 /// Every run of bytes of which each second one is nothing, without those: UTF-16 of either order, as far as it is ASCII or
 /// Latin-1, which is all that other encoders write.
-fn utf16(
-    bytes: &[u8],
-    escapes: &Escapes<'_>,
-    depth: u8,
-    blank: Blank,
-    least: usize,
-    decoded: &mut impl FnMut(&Decoded),
-) {
-    let unescaped = |at: usize| match bytes.get(at) {
-        Some(byte @ (b'+' | b'_')) if blank == Blank::Not => (at + 1, *byte, 0),
-        _ => unescaped(bytes, escapes, at, depth),
+fn utf16(bytes: &[u8], layers: Layers<'_>, blank: Blank, least: usize, decoded: &mut impl FnMut(&Decoded)) {
+    let undone = |at: usize| match bytes.get(at) {
+        Some(byte @ (b'+' | b'_')) if blank == Blank::Not => {
+            Some(Undone { byte: *byte, start: at, end: at + 1, depth: 0 })
+        }
+        _ => layers.byte(bytes, at),
     };
+    let depth = layers.depth;
     let (mut run, mut pending) = (Decoded { bytes: Vec::new(), spans: Vec::new(), depth: depth + 1 }, None);
     let (mut at, mut escaped) = (0, 0);
     let mut whole = |run: &mut Decoded, escaped: &mut u8| {
@@ -424,54 +391,38 @@ fn utf16(
         run.spans.clear();
         *escaped = 0;
     };
-    while at < bytes.len() {
-        let (mut end, mut byte, mut read_depth) = unescaped(at);
+    while let Some(Undone { mut byte, start, mut end, depth: mut read_depth }) = undone(at) {
         // What reads Latin-1 shows a byte as a character, which UTF-8 writes as two.
-        if matches!(byte, 0xc2 | 0xc3) {
-            let (low_end, low, low_depth) = unescaped(end);
-            if (0x80..=0xbf).contains(&low) {
-                (end, byte, read_depth) = (low_end, (byte << 6) | (low & 0x3f), read_depth.max(low_depth));
-            }
+        if matches!(byte, 0xc2 | 0xc3)
+            && let Some(low) = undone(end).filter(|low| (0x80..=0xbf).contains(&low.byte))
+        {
+            (end, byte) = (low.end, (byte << 6) | (low.byte & 0x3f));
+            read_depth = read_depth.max(low.depth);
         }
         match (pending, byte) {
             (None, 0) => {}
-            (None, _) => pending = Some((byte, at, end)),
-            (Some((held, start, end)), 0) => {
+            (None, _) => pending = Some((byte, (start, end))),
+            (Some((held, span)), 0) => {
                 run.bytes.push(held);
-                run.spans.push((start, end));
+                run.spans.push(span);
                 pending = None;
             }
-            (Some((held, start, end_of_held)), _) => {
+            (Some((held, span)), _) => {
                 // In big-endian order the last one has nothing behind it.
                 run.bytes.push(held);
-                run.spans.push((start, end_of_held));
+                run.spans.push(span);
                 whole(&mut run, &mut escaped);
-                pending = Some((byte, at, end));
+                pending = Some((byte, (start, end)));
             }
         }
         escaped = escaped.max(read_depth);
         at = end;
     }
-    if let Some((held, start, end)) = pending {
+    if let Some((held, span)) = pending {
         run.bytes.push(held);
-        run.spans.push((start, end));
+        run.spans.push(span);
     }
     whole(&mut run, &mut escaped);
-}
-
-/// The byte at this place, in the escape of the most encoders: if it is in one, that is what it was written in. With its
-/// end and the number of encoders; nothing, behind the end.
-pub(super) fn unescaped(bytes: &[u8], escapes: &Escapes<'_>, at: usize, depth: u8) -> (usize, u8, u8) {
-    let byte = bytes.get(at).copied().unwrap_or_default();
-    let read = if depth > 0 && begins(byte) { escapes.at(at) } else { &[] };
-    let read = read.iter().filter(|read| read.depth <= depth);
-    let escapes = read.filter_map(|read| match read.unit {
-        Unit::Byte(byte) => Some((read, byte)),
-        Unit::Character(c) => Some((read, u8::try_from(c).ok()?)),
-        Unit::Nothing => None,
-    });
-    let escape = escapes.min_by_key(|(read, _)| (Reverse(read.depth), read.rare));
-    escape.map(|(read, byte)| (read.end, byte, read.depth)).unwrap_or((at + 1, byte, 0))
 }
 
 #[cfg(test)]

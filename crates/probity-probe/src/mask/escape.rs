@@ -37,6 +37,8 @@ pub(super) struct Reading {
     /// Whether few encoders write so: characters that have a meaning are not all escaped alike, or a number is short or
     /// decimal where most write three octal digits.
     pub rare: bool,
+    /// Whether it begins with the `=` of quoted-printable, which may stand between a name and its value instead.
+    pub quoted: bool,
 }
 
 /// The most digits of an escape that may have any number of leading zeros.
@@ -120,14 +122,14 @@ impl<'b> Escapes<'b> {
     /// Reads the escape at this place; how many steps that took.
     fn read(&self, at: usize, first: u8, out: &mut Vec<Reading>) -> usize {
         let steps = &std::cell::Cell::new(MAX_STEPS);
-        let begun = Begun { of: self, steps, at: at + 1, before: 0, first: 0, rare: false };
+        let begun = Begun { of: self, steps, at: at + 1, before: 0, first: 0, rare: false, quoted: false };
         begun.escapes(first, out);
         let mut next = 0;
         while let Some(read) = out.get(next).copied() {
             next += 1;
             if let Some(first) = read.unit.ascii().filter(|byte| self.goes_on(&read) && begins(*byte)) {
-                Begun { at: read.end, before: read.depth, first: read.depth, rare: read.rare, ..begun }
-                    .escapes(first, out);
+                let Reading { end: at, depth, rare, quoted, .. } = read;
+                Begun { at, before: depth, first: depth, rare, quoted, ..begun }.escapes(first, out);
             }
         }
         out.sort_by_key(|read| (read.depth, read.rare));
@@ -149,9 +151,11 @@ struct Begun<'a> {
     first: u8,
     /// Whether few encoders write what was read so far.
     rare: bool,
+    /// Whether it begins as quoted-printable does.
+    quoted: bool,
 }
 
-impl Begun<'_> {
+impl<'a> Begun<'a> {
     fn escapes(self, first: u8, out: &mut Vec<Reading>) {
         match first {
             // RFC 3986, JavaScript's `escape`, and formats in which the sign stands for itself when doubled.
@@ -168,8 +172,9 @@ impl Begun<'_> {
             b'&' => self.html(out),
             // RFC 2045, 6.7.
             b'=' => {
-                self.digits(16, 2, &mut |byte, rest| rest.is(Unit::Byte(low_byte(byte)), out));
-                self.each(|byte, rest| match byte {
+                let quoted = Self { quoted: true, ..self };
+                quoted.digits(16, 2, &mut |byte, rest| rest.is(Unit::Byte(low_byte(byte)), out));
+                quoted.each(|byte, rest| match byte {
                     b'\n' => rest.is(Unit::Nothing, out),
                     b'\r' => rest.each(|byte, rest| {
                         if byte == b'\n' {
@@ -295,12 +300,14 @@ impl Begun<'_> {
     /// With a semicolon, or without one.
     fn semicolon(self, then: &mut dyn FnMut(Self)) {
         let mut closed = false;
-        self.each(|byte, rest| {
-            if byte == b';' {
-                closed |= rest.before == self.before;
-                then(rest);
-            }
-        });
+        for begun in self.lines() {
+            begun.next(&mut |byte, rest| {
+                if byte == b';' {
+                    closed |= rest.before == begun.before;
+                    then(rest);
+                }
+            });
+        }
         if !closed {
             then(self);
         }
@@ -346,13 +353,15 @@ impl Begun<'_> {
     fn number_from(self, value: u32, radix: u32, count: usize, then: &mut dyn FnMut(u32, Self)) {
         let mut ends = count > 0;
         if count < MAX_DIGITS {
-            self.each(|byte, rest| {
-                if let Some(digit) = char::from(byte).to_digit(radix) {
-                    ends &= rest.before > self.before || rest.at > self.at + 1;
-                    let value = value.saturating_mul(radix).saturating_add(digit);
-                    rest.number_from(value, radix, count + 1, then);
-                }
-            });
+            for begun in self.lines() {
+                begun.next(&mut |byte, rest| {
+                    if let Some(digit) = char::from(byte).to_digit(radix) {
+                        ends &= rest.before > begun.before || rest.at > begun.at + 1;
+                        let value = value.saturating_mul(radix).saturating_add(digit);
+                        rest.number_from(value, radix, count + 1, then);
+                    }
+                });
+            }
         }
         if ends {
             then(value, self);
@@ -366,11 +375,13 @@ impl Begun<'_> {
     }
 
     fn is(self, unit: Unit, out: &mut Vec<Reading>) {
-        let reading = Reading { unit, end: self.at, depth: self.before + 1, rare: self.rare };
+        let Self { at: end, rare, quoted, .. } = self;
+        let reading = Reading { unit, end, depth: self.before + 1, rare, quoted };
         let known = |known: &Reading| {
-            (known.unit, known.end) == (unit, self.at)
+            (known.unit, known.end) == (unit, end)
                 && known.depth <= reading.depth
-                && known.rare <= self.rare
+                && known.rare <= rare
+                && known.quoted <= quoted
         };
         if reading.depth <= self.of.depth && out.len() < MAX_READINGS && !out.iter().any(known) {
             out.push(reading);
@@ -379,20 +390,36 @@ impl Begun<'_> {
 
     /// The next ASCII character in every way to read it, as it stands first.
     fn each(self, mut then: impl FnMut(u8, Self)) {
+        self.lines().for_each(|begun| begun.next(&mut then));
+    }
+
+    /// Where it may go on: here, and on the next line, where an encoder cut it.
+    fn lines(self) -> impl Iterator<Item = Self> {
+        let cuts = self.readings().filter(|read| read.unit == Unit::Nothing);
+        std::iter::once(self).chain(cuts.map(move |cut| self.behind_reading(cut)))
+    }
+
+    fn next(self, then: &mut impl FnMut(u8, Self)) {
         let Some(left) = self.steps.get().checked_sub(1) else { return };
         self.steps.set(left);
         let Some(raw) = self.of.bytes.get(self.at).copied() else { return };
         let rare = self.rare || (begins(raw) && self.first > 0);
         then(raw, Self { at: self.at + 1, rare, ..self });
-        if !begins(raw) {
-            return;
-        }
-        for read in self.of.at(self.at) {
-            if let Some(byte) = read.unit.ascii().filter(|_| self.of.goes_on(read)) {
-                let rare = self.rare || read.rare || read.depth != self.first;
-                then(byte, Self { at: read.end, before: self.before.max(read.depth), rare, ..self });
+        for read in self.readings() {
+            if let Some(byte) = read.unit.ascii() {
+                let rest = self.behind_reading(read);
+                then(byte, Self { rare: rest.rare || read.depth != self.first, ..rest });
             }
         }
+    }
+
+    /// What may be part of this escape of those that begin here.
+    fn readings(self) -> impl Iterator<Item = &'a Reading> {
+        self.of.at(self.at).iter().filter(move |read| self.of.goes_on(read))
+    }
+
+    fn behind_reading(self, read: &Reading) -> Self {
+        Self { at: read.end, before: self.before.max(read.depth), rare: self.rare || read.rare, ..self }
     }
 }
 
@@ -466,6 +493,10 @@ mod tests {
             ("\\\\\\\"", 2, Unit::Byte(b'"')),
             ("\\\\ud83d\\\\udd11", 2, Unit::Character('🔑')),
             ("\\\\\\\\ud83d\\\\\\\\udd11", 3, Unit::Character('🔑')),
+            ("&#x=\n6f;", 2, Unit::Character('o')),
+            ("&qu=\r\not=\n;", 2, Unit::Character('"')),
+            ("\\u0=\n022", 2, Unit::Character('"')),
+            ("%=\\n41", 3, Unit::Byte(b'A')),
         ] {
             assert!(at(text, depth, unit), "{text}: {:?}", read(text, depth));
             assert!(!at(text, depth - 1, unit), "{text}");

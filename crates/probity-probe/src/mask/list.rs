@@ -1,27 +1,26 @@
 //! Bytes written as a list of numbers, as debuggers, logs and JSON show them: `[99, 48]`, `0x63, 0x30`, `-61 -74`. Must not
 //! know what is looked for.
 
-use super::block::{Decoded, MAX_GAP, unescaped};
-use super::escape::Escapes;
+use super::block::{Decoded, MAX_GAP};
+use super::escape;
+use super::layers::{Layers, Undone};
 
 /// The most characters of a number: `0xff`, `-128`.
 const MAX_NUMBER: usize = 4;
 
-/// Hands on every run of at least so many numbers, some of them in escapes of so many encoders.
-pub(super) fn decode(
-    bytes: &[u8],
-    escapes: &Escapes<'_>,
-    depth: u8,
-    least: usize,
-    decoded: &mut impl FnMut(&Decoded),
-) {
+/// Hands on every run of at least so many numbers, some of them, or what stands before the first, in escapes of as many
+/// encoders as there are layers.
+pub(super) fn decode(bytes: &[u8], layers: Layers<'_>, least: usize, decoded: &mut impl FnMut(&Decoded)) {
+    let depth = layers.depth;
     if depth > 0 {
         let mut runs = Runs::new(depth, least, decoded);
         let mut at = 0;
-        while at < bytes.len() {
-            let (end, byte, read_depth) = unescaped(bytes, escapes, at, depth);
-            runs.read(byte, at, end, read_depth);
-            at = end;
+        while let Some(undone) = layers.byte(bytes, at) {
+            let quoted = layers.quoted().filter(|_| escape::begins(bytes[at]));
+            let quoted = quoted.and_then(|layers| layers.byte(bytes, at));
+            let undone = quoted.filter(|quoted| runs.may_go_on(quoted.byte)).unwrap_or(undone);
+            at = undone.end;
+            runs.read(&undone);
         }
         return runs.finish();
     }
@@ -41,7 +40,7 @@ pub(super) fn decode(
         let after = bytes.get(done).map(|byte| (done, *byte));
         let within = (start..done).map(|at| (at, bytes[at]));
         for (at, byte) in before.into_iter().chain(within).chain(after) {
-            runs.read(byte, at, at + 1, 0);
+            runs.read(&Undone { byte, start: at, end: at + 1, depth: 0 });
         }
         runs.finish();
         at = done + step;
@@ -51,6 +50,11 @@ pub(super) fn decode(
 /// Whether this byte can be within a run.
 pub(super) fn stands(byte: u8) -> bool {
     byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X' | b'-') || separates(byte)
+}
+
+/// Whether a number can begin with this byte, or with an escape that does.
+pub(super) fn begins(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte == b'-' || escape::begins(byte)
 }
 
 fn separates(byte: u8) -> bool {
@@ -68,32 +72,48 @@ struct Runs<'d, F> {
     word: Vec<u8>,
     place: (usize, usize),
     gap: usize,
+    /// Whether nothing stands in this line before what is read next.
+    is_line_begun: bool,
 }
 
 impl<'d, F: FnMut(&Decoded)> Runs<'d, F> {
     fn new(depth: u8, least: usize, decoded: &'d mut F) -> Self {
         let run = Decoded { bytes: Vec::new(), spans: Vec::new(), depth: depth + 1 };
-        Self { depth, least, decoded, run, escaped: 0, word: Vec::new(), place: (0, 0), gap: 0 }
+        let (word, place) = (Vec::new(), (0, 0));
+        Self { depth, least, decoded, run, escaped: 0, word, place, gap: 0, is_line_begun: true }
     }
 
-    fn read(&mut self, byte: u8, start: usize, end: usize, escaped: u8) {
+    /// Whether a run goes on with this byte, or a line begins with it: no name stands before it.
+    fn may_go_on(&self, byte: u8) -> bool {
+        if self.word.is_empty() {
+            self.is_line_begun || !self.run.bytes.is_empty()
+        } else {
+            number(&self.word).is_some() && (byte.is_ascii_digit() || separates(byte))
+        }
+    }
+
+    fn read(&mut self, undone: &Undone) {
+        let byte = undone.byte;
+        self.is_line_begun = byte == b'\n';
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') || !byte.is_ascii() {
             if self.word.is_empty() {
-                self.place.0 = start;
+                self.place.0 = undone.start;
             }
-            self.place.1 = end;
+            self.place.1 = undone.end;
             if self.word.len() <= MAX_NUMBER {
                 self.word.push(byte);
             }
-            self.escaped = self.escaped.max(escaped);
+            self.escaped = self.escaped.max(undone.depth);
             return;
         }
         self.end_word();
         if separates(byte) && self.gap < MAX_GAP && !self.run.bytes.is_empty() {
             self.gap += 1;
-            self.escaped = self.escaped.max(escaped);
+            self.escaped = self.escaped.max(undone.depth);
         } else {
             self.end_run();
+            // A number directly behind an escape is a number only if that is undone.
+            self.escaped = undone.depth;
         }
     }
 

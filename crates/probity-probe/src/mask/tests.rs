@@ -220,6 +220,96 @@ fn a_secret_is_masked_as_a_list_of_numbers() {
     }
 }
 
+/// What may stand before a form, such that it is not of the form.
+const BEFORE: &[&str] = &[
+    "",
+    " ",
+    "\t",
+    "word ",
+    "word\t",
+    "k=",
+    "a=1&k=",
+    "k = ",
+    "k: ",
+    "\"",
+    "[",
+    "{\"a\":\"",
+    "word\n",
+    "word\r\n  ",
+    "Basic ",
+];
+
+/// Each character that is no letter and no digit in the escape of an encoder.
+const ESCAPED: &[(&str, fn(char) -> String)] = &[
+    ("percent", |c| format!("%{:02X}", u32::from(c))),
+    ("percent twice", |c| format!("%25{:02X}", u32::from(c))),
+    ("json", |c| format!("\\u{:04x}", u32::from(c))),
+    ("html", |c| format!("&#{};", u32::from(c))),
+    ("html hexadecimal", |c| format!("&#x{:x};", u32::from(c))),
+    ("quoted-printable", |c| format!("={:02X}", u32::from(c))),
+];
+
+#[test]
+fn a_secret_is_masked_in_many_bytes_at_once_in_escapes_whatever_stands_before() {
+    let joined = |secret: &str, between: &str, form: fn(u8) -> String| {
+        secret.bytes().map(form).collect::<Vec<_>>().join(between)
+    };
+    for secret in ["pass?word>>~~12", "密碼不要說出去"] {
+        let masks = masks(&[secret]);
+        for (name, form) in [
+            ("base64", STANDARD.encode(secret)),
+            ("base64 url", URL_SAFE.encode(secret)),
+            ("base64 lines", STANDARD.encode(secret).replacen("k", "k\n", 1)),
+            ("hexadecimal", joined(secret, ":", |byte| format!("{byte:02x}"))),
+            ("numbers", joined(secret, ",", |byte| byte.to_string())),
+            ("numbers apart", joined(secret, ", ", |byte| format!("0x{byte:02x}"))),
+        ] {
+            for ((escape, escaped), before) in
+                ESCAPED.iter().flat_map(|escape| BEFORE.iter().map(move |before| (escape, before)))
+            {
+                let form = each(&form, |c| if c.is_alphanumeric() { c.to_string() } else { escaped(c) });
+                let masked = masks.mask(&format!("{before}{form}"));
+                assert!(masked.contains("[0]"), "{name} in {escape}: {before}{form} -> {masked}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_masked_in_base32_in_escapes_behind_a_blank() {
+    let shown = each("MNXXE4TFMN2C22DPOJZWK", |c| format!("%{:02X}", u32::from(c)));
+    for before in BEFORE {
+        assert_eq!(masks(&["correct-horse"]).mask(&format!("{before}{shown}")), format!("{before}[0]"));
+    }
+}
+
+#[test]
+fn a_list_of_numbers_is_masked_where_it_touches_an_escape() {
+    let masks = masks(&["correct-horse"]);
+    let list = bytes("correct-horse", |byte| format!("{byte},"));
+    for before in ["\\u0027", "\\n", "\\t", "%5B", "%20", "k\\u003d", "k=3D", "\\\\n", "'word \\\\u003c"] {
+        assert_eq!(masks.mask(&format!("{{\"a\":\"{before}{list}")), format!("{{\"a\":\"{before}[0],"));
+    }
+}
+
+#[test]
+fn a_secret_is_masked_where_quoted_printable_cuts_its_escapes() {
+    let secret = "it's <b>\"quoted\" & more";
+    let masks = masks(&[secret]);
+    let cut = |text: &str, at: usize| format!("{}=\r\n{}", &text[..at], &text[at..]);
+    for (name, encode) in ENCODERS.iter().filter(|(name, _)| !name.starts_with("quoted")) {
+        // A character beyond ASCII is not cut there, but the escapes that it is in.
+        let text = encode(&encode(secret));
+        let once = encode(secret);
+        for form in [once, text] {
+            for at in (1..form.len()).filter(|at| form.is_ascii() && form.as_bytes()[at - 1] != b'=') {
+                let masked = masks.mask(&format!("<{}>", cut(&form, at)));
+                assert!(masked.contains("[0]"), "{name}, cut at {at}: {form} -> {masked}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_secret_is_masked_in_octal_of_four_digits() {
     let shown = bytes("correct-horse", |byte| format!("\\0{byte:03o}"));
@@ -262,6 +352,20 @@ proptest! {
         let (name, form) = encoded(&path, &shown);
         let masked = masks(&[&secret]).mask(&format!("{before}<{form}>{after}"));
         prop_assert!(masked.contains("[0]"), "{}: {} -> {}", name, form, masked);
+    }
+
+    #[test]
+    fn any_secret_is_masked_in_any_form_within_a_form_whatever_stands_before(
+        secret in "[!-~ äöß€🔑]{8,24}",
+        path in proptest::collection::vec(0..ENCODERS.len(), 2),
+        before in proptest::sample::select(BEFORE),
+    ) {
+        prop_assume!(is_sensible(&path));
+        let wide = path.iter().any(|at| ENCODERS[*at].0.starts_with("utf-16"));
+        prop_assume!(!wide || secret.chars().all(|c| u8::try_from(c).is_ok()));
+        let (name, form) = encoded(&path, &secret);
+        let masked = masks(&[&secret]).mask(&format!("{before}{form}"));
+        prop_assert!(masked.contains("[0]"), "{}: {}{} -> {}", name, before, form, masked);
     }
 
     #[test]
