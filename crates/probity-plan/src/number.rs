@@ -101,6 +101,9 @@ impl Number {
             Form::Whole(whole) => Some(*whole),
             _ => {
                 let decimal = self.decimal();
+                if decimal.digits.is_empty() {
+                    return Some(0);
+                }
                 // A whole number of 64 bits has at most 19 digits.
                 if decimal.places > 0 || decimal.digits.len() as i64 - decimal.places > 19 {
                     return None;
@@ -427,6 +430,12 @@ mod tests {
             prop_assert_eq!(number(&serde_json::to_string(&a).unwrap()), Number::from_f64(a).unwrap());
             // Of two shortest texts of one double either may be written.
             prop_assert_eq!(number(&format!("{b:e}")).to_f64(), b);
+        }
+
+        #[test]
+        fn nothing_is_a_whole_number_however_it_is_written(text in "-?0(\\.0{1,3})?(e[0-9]{1,3})?") {
+            prop_assert_eq!(number(&text).as_i64(), Some(0));
+            prop_assert_eq!(Number::from_f64(-0.0).unwrap().as_i64(), Some(0));
         }
 
         #[test]

@@ -2,6 +2,7 @@
 //!
 //! A plan that loads is well-formed; this looks at what it can mean. Must not know: what was observed.
 
+mod always;
 mod clocks;
 mod companions;
 mod evidence;

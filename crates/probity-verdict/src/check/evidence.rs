@@ -1,24 +1,13 @@
 //! Whether what the claims read can show what they say.
 
-use std::collections::BTreeMap;
-
 use probity_diagnostic::Level;
 use probity_plan::model::{Cell, Starts};
-use probity_plan::{
-    Barrier, Blocked, Claim, Denied, Fact, FactType, Form, Impact, Plan, Probe, Shows, Value,
-};
+use probity_plan::{Claim, Denied, FactType, Form, Impact, Plan, Probe, Shows};
 
 use super::{Compiled, Found};
-use crate::condition::{Budget, Check};
+use crate::condition::Check;
 use crate::judge::control::SameForOthers;
 use crate::judge::denial::{ALL, MAX_ROWS, Question, ShownByControls};
-use crate::truth::Truth4;
-
-/// Worlds that are tried for one check.
-const MAX_WORLDS: usize = 4096;
-
-/// The longest list or text that is made to be tried, in elements or characters.
-const MAX_LENGTH: i64 = 10_000;
 
 pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
     presence(claims, found);
@@ -26,7 +15,7 @@ pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
     let mut controls = ShownByControls::default();
     for compiled in claims {
         denial(plan, compiled, claims, &mut controls, found);
-        always(compiled, found);
+        super::always::check(compiled, found);
         selected(compiled, found);
         status_alone(compiled, found);
     }
@@ -215,139 +204,6 @@ fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied, claims: usize
 /// The kind that a control has to be of; its own where that cannot be told.
 fn claim_kind(claim: &Claim, control: &Compiled<'_>) -> &'static str {
     if claim.of == control.claim.of { control.probe.spec().name } else { "" }
-}
-
-/// A check that is true whatever is seen shows nothing.
-fn always(compiled: &Compiled<'_>, found: &mut Found) {
-    let Some(check) = compiled.check.filter(|check| check.reads_against().next().is_none()) else {
-        return;
-    };
-    let spec = compiled.probe.spec();
-    let worlds = worlds(check, |name| spec.fact(name).map(|fact| fact.ty));
-    let cells = compiled.probe.cells.iter().take(MAX_ROWS.div_ceil(worlds.len().max(1)));
-    let true_in = |cell: &Cell, world: &BTreeMap<&str, Value>| {
-        let fact = |name: &str| match (world.get(name).or_else(|| cell.row.get(name)), name) {
-            (Some(value), _) => Fact::Known(value.clone()),
-            (None, "attempt") => Fact::Known(1.into()),
-            (None, "slot") => Fact::Known(0.into()),
-            (None, _) => Fact::Unknown(Blocked::new(Barrier::NotMade, "")),
-        };
-        check.evaluate(&fact, &mut Budget::trial()).truth == Truth4::True
-    };
-    let all = |cell: &Cell| worlds.iter().all(|world| true_in(cell, world));
-    if !worlds.is_empty() && cells.clone().all(all) {
-        found.push(
-            Level::Warning,
-            "always",
-            &compiled.claim.at,
-            format!(
-                "`{}` holds whatever is seen, as far as was tried: its check says nothing",
-                compiled.claim.name
-            ),
-            "compare with what would be wrong",
-        );
-    }
-}
-
-/// What the facts might be that a check reads: every combination of a few values of their types, at most [`MAX_WORLDS`]. None
-/// where no few values can tell.
-fn worlds(check: &Check, ty: impl Fn(&str) -> Option<FactType>) -> Vec<BTreeMap<&str, Value>> {
-    let Some(tried) = Tried::of(check) else { return Vec::new() };
-    let mut worlds: Vec<BTreeMap<&str, Value>> = vec![BTreeMap::new()];
-    let mut any = false;
-    for name in check.reads() {
-        let Some(ty) = ty(name) else { continue };
-        any = true;
-        let values = tried.of_type(ty);
-        worlds = worlds
-            .iter()
-            .flat_map(|world| {
-                values.iter().map(|value| [(name, value.clone())].into_iter().chain(world.clone()).collect())
-            })
-            .take(MAX_WORLDS)
-            .collect();
-    }
-    if any { worlds } else { Vec::new() }
-}
-
-/// Values on which a check may turn.
-struct Tried {
-    numbers: Vec<Value>,
-    texts: Vec<Value>,
-    /// Longer than any length that it mentions.
-    length: usize,
-}
-
-impl Tried {
-    /// `None` where it may turn on others: a text that a regular expression finds, a list of a million.
-    fn of(check: &Check) -> Option<Self> {
-        let mentioned = check.turning_values();
-        let of_check = || mentioned.iter().filter(|value| value.as_i64().is_none_or(|number| number >= 0));
-        let numbers = [0, 1, 7, 404, 1_i64 << 40].map(Value::from).into_iter();
-        let numbers = numbers.chain(of_check().filter(|value| value.as_f64().is_some()).cloned()).take(20);
-        let texts = ["", "x"].map(Value::from).into_iter();
-        let texts = texts.chain(of_check().filter(|value| value.as_text().is_some()).cloned()).take(12);
-        let most = mentioned.iter().filter_map(Value::as_i64).max().unwrap_or(0).max(3);
-        let measures = check.text().contains("size(");
-        if check.has_patterns() || measures && most > MAX_LENGTH {
-            return None;
-        }
-        let length = if measures { usize::try_from(most).unwrap_or(0) + 1 } else { 4 };
-        Some(Self { numbers: numbers.collect(), texts: texts.collect(), length })
-    }
-
-    fn of_type(&self, ty: FactType) -> Vec<Value> {
-        let moment = |text| probity_plan::Moment::parse(text).map(Value::Moment);
-        let moments = || ["1970-01-01T00:00:00Z", "2100-01-01T00:00:00Z"].into_iter().filter_map(moment);
-        match ty {
-            FactType::Bool => vec![true.into(), false.into()],
-            FactType::Int | FactType::Float => self.numbers.clone(),
-            FactType::Interval => {
-                let ends = self.numbers.iter().filter_map(Value::as_f64);
-                ends.map(|end| Value::interval(end, Some(end))).collect()
-            }
-            FactType::Text | FactType::Mode | FactType::Version => self.texts(),
-            FactType::Moment => moments().collect(),
-            FactType::Moments => {
-                vec![Value::List(moments().collect()), Value::List(moments().take(1).collect())]
-            }
-            FactType::List => self.lists(),
-            FactType::Map => self.maps(),
-            FactType::Any => {
-                let plain = [Value::Null, true.into(), false.into()].into_iter();
-                plain
-                    .chain(self.numbers.clone())
-                    .chain(self.texts())
-                    .chain(self.lists())
-                    .chain(self.maps())
-                    .collect()
-            }
-        }
-    }
-
-    fn texts(&self) -> Vec<Value> {
-        let long = Value::Text("y".repeat(self.length));
-        self.texts.iter().cloned().chain([long]).collect()
-    }
-
-    /// None, one of each, all of them, many.
-    fn lists(&self) -> Vec<Value> {
-        let alone = self.texts.iter().chain(self.numbers.first()).map(|value| vec![value.clone()]);
-        let several = [
-            Vec::new(),
-            self.texts.clone(),
-            vec!["y".into(); self.length],
-            vec![Value::Map(BTreeMap::new())],
-        ];
-        alone.chain(several).map(Value::List).collect()
-    }
-
-    fn maps(&self) -> Vec<Value> {
-        let keys = || self.texts.iter().filter_map(Value::as_text).map(str::to_owned);
-        let of = |keys: Vec<String>| Value::Map(keys.into_iter().map(|key| (key, "x".into())).collect());
-        let many = (0..self.length).map(|number| format!("y{number}")).collect();
-        [Vec::new(), keys().collect(), many].map(of).into()
-    }
 }
 
 /// A rate of what was chosen by what was seen.

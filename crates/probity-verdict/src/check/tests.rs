@@ -802,6 +802,50 @@ fn a_check_that_is_true_whatever_is_seen_is_a_warning() {
 }
 
 #[test]
+fn a_check_that_is_true_of_whatever_its_where_chooses_is_a_warning() {
+    let found = |filter: &str, check: &str| {
+        let http = "{ http: \"http://127.0.0.1:1/$who\", repeat: 3, matrix: [{ who: a, expect: 200 }, { who: b, expect: 204 }] }";
+        let claim = format!("  good: {{ of: p, where: '{filter}', check: '{check}' }}\n");
+        printed(&plan(http, &claim)).into_iter().filter(|problem| problem.contains("[always]")).count()
+    };
+    for (filter, check) in [
+        ("status == 200", "status == 200"),
+        ("status == 200", "status < 300"),
+        ("status in [200, 204]", "status >= 200 && status < 300"),
+        ("answered && status == 200", "answered"),
+        ("answered && status == 200", "!(status != 200) || body.contains(\"x\")"),
+        ("!(status != expect)", "status == expect"),
+        ("expect == 204 && status == expect", "status == 204"),
+        ("elapsed_ms < 100", "elapsed_ms < 100.5"),
+        ("body.contains(\"ok\")", "body.contains(\"ok\")"),
+        ("slot > 0 && status == 200", "status == 200"),
+        ("head_received", "head_received || status == 200"),
+    ] {
+        assert_eq!(found(filter, check), 1, "{filter}: {check}");
+    }
+    for (filter, check) in [
+        ("status == 200", "answered"),
+        ("status < 300", "status == 200"),
+        ("status in [200, 204]", "status == 200"),
+        ("answered || status == 200", "status == 200"),
+        ("status in [expect, 500]", "status == 500"),
+        ("who == \"a\"", "status == 200"),
+        ("elapsed_ms < 100", "elapsed_ms < 99"),
+        ("elapsed_ms > 0.5", "elapsed_ms <= 0.5 || elapsed_ms >= 0.6"),
+        // Of these a few values do not tell.
+        ("json.ok || status == 200", "status == 200"),
+        ("headers[\"x\"] == \"1\" || status == 200", "status == 200"),
+        ("(body.contains(\"a\") && body.contains(\"b\")) || status == 200", "status == 200"),
+        ("size_bytes * 2 == 9 || status == 200", "status == 200"),
+        ("body > \"a\" && body < \"b\" || status == 200", "status == 200"),
+    ] {
+        assert_eq!(found(filter, check), 0, "{filter}: {check}");
+    }
+    let many = (0..30).map(|n| format!("{}", 200 + 2 * n)).collect::<Vec<_>>().join(", ");
+    assert_eq!(found(&format!("status in [{many}]"), "status < 250"), 0, "not all were tried");
+}
+
+#[test]
 fn one_row_that_only_a_denial_satisfies_is_enough_unless_where_leaves_it_out() {
     let matrix = |more: &str| {
         let http = "{ http: \"http://127.0.0.1:1/$who\", matrix: [{ who: a, expect: 200 }, { who: b, expect: 403 }] }";

@@ -4,6 +4,7 @@ use probity_plan::Value;
 
 use super::Check;
 use super::tree::{Matched, Node, Term, Typed};
+use super::types::Type;
 
 impl Check {
     /// Each value that it mentions, once: literals, the keys of maps that it asks for, regular expressions as text; of a whole
@@ -32,6 +33,35 @@ impl Check {
         let mut found = false;
         each(&self.root, &mut |node| found |= matches!(node, Node::Matches(..)));
         found
+    }
+}
+
+impl Check {
+    /// Whether it does nothing but compare facts with each other and with what is written out, joined with `&&`, `||` and `!`: then
+    /// it turns on the values that it mentions, and on nothing else.
+    pub(crate) fn compares_plainly(&self) -> bool {
+        is_plain(&self.root)
+    }
+}
+
+fn is_plain(typed: &Typed) -> bool {
+    let side = |typed: &Typed| match &typed.node {
+        Node::Fact(_) | Node::Literal(_) => true,
+        Node::Negative(inner) => matches!(inner.node, Node::Literal(_)),
+        Node::List(items) => items.iter().all(|item| matches!(item.node, Node::Fact(_) | Node::Literal(_))),
+        _ => false,
+    };
+    let number = |typed: &Typed| side(typed) && matches!(typed.ty, Type::Whole | Type::Number);
+    let term = |term: &Term| matches!(term, Term::Value(typed) if matches!(typed.node, Node::Fact(_) | Node::Literal(_)));
+    match &typed.node {
+        Node::Fact(_) => true,
+        Node::Not(inner) => is_plain(inner),
+        Node::And(parts) | Node::Or(parts) => parts.iter().all(is_plain),
+        Node::Equal(sides) | Node::In(sides) => side(&sides.sides.0) && side(&sides.sides.1),
+        // The order of texts turns on texts between those that are mentioned.
+        Node::Order(_, sides) => number(&sides.0) && number(&sides.1),
+        Node::Measured(_, sides, _) => term(&sides.0) && term(&sides.1),
+        _ => false,
     }
 }
 

@@ -150,6 +150,8 @@ fn what_was_seen_is_true_or_false() {
         ("headers.server == 'nginx' && headers['server'] == 'nginx'", true),
         ("has(json.ok) && !has(json.absent)", true),
         ("json.ok && json.n > 2", true),
+        ("json.items[0.0].up && json.items[0e3].up && !json.items[1.0].up && lines[1e0] == 'b'", true),
+        ("lines[-0.0] == 'a' && status % 2.0 == 0.0 && 0.0 % status == 0", true),
         ("json.items.exists(i, i.up)", true),
         ("json.items.all(i, i.up)", false),
         ("json.items.filter(i, i.up).size() == 1", true),

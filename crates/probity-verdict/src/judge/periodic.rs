@@ -92,6 +92,14 @@ impl Cell {
         }
     }
 
+    /// Whether looks saw a record of which the beginning of the window is not there.
+    fn begins_within(&self) -> bool {
+        match self {
+            Self::Recorded(recorded) => recorded.seen() && !recorded.covers_its_window(),
+            Self::Changes(_) => false,
+        }
+    }
+
     /// How far the clock moved by which the starts may be recorded, in microseconds.
     fn moved(&self) -> Option<i64> {
         match self {
@@ -289,6 +297,10 @@ impl SureRoom for Periodic {
             notes.push(Note::LooksUnseen { looks: unseen, of: self.looks[0] + unseen });
         }
         notes.extend(controls.note_unnamed(subject, &self.tallies));
+        let windowed = subject.probe.spec().fact(&self.fact).is_some_and(|fact| fact.window.is_some());
+        if windowed && self.cells.iter().any(Cell::begins_within) {
+            notes.push(Note::RecordBeginsWithin);
+        }
         let moved_us = self.cells.iter().filter_map(Cell::moved).max().unwrap_or(0);
         if moved_us > 0 {
             notes.push(Note::ClockMoved { moved_us });

@@ -214,7 +214,8 @@ impl SureRoom for Stable {
                 failures: cell.changed,
                 blocked: cell.undecided + missing,
             };
-            if counts.planned == 0 && (self.cells.len() > 1 || subject.excluded(at)) {
+            // A row that is surely not meant says nothing; one of which everything was left out by what was seen is open.
+            if counts.planned == 0 && subject.excluded(at) {
                 continue;
             }
             gaps |= cell.has_gap(planned);

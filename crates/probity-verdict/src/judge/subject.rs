@@ -30,7 +30,7 @@ pub(super) struct Subject<'p> {
     pub(super) filter: Option<&'p Check>,
     /// Whether each trial is looked at by itself, rather than being one of many.
     within: bool,
-    /// Rows that alone show that they are not what the claim is about.
+    /// Rows that alone, or with the slots that are planned, show that they are not what the claim is about.
     excluded: Vec<bool>,
     slots: Vec<Ranges>,
     entries: Ranges,
@@ -92,7 +92,10 @@ impl<'p> Subject<'p> {
                     let row = cell.row.get(name).filter(|_| probe.spec().fact(name).is_none());
                     row.map_or_else(unseen, |value| Fact::Known(value.clone()))
                 };
-                filter.is_some_and(|filter| filter.evaluate(&of_row, budget).truth == Truth4::False)
+                filter.is_some_and(|filter| {
+                    filter.evaluate(&of_row, budget).truth == Truth4::False
+                        || never_chosen(filter, probe, &of_row, budget)
+                })
             })
             .collect();
         let within = !claim.form.is_of_single_looks();
@@ -224,7 +227,7 @@ impl<'p> Subject<'p> {
         self.slots[cell].count_below(planned) > self.slots[cell].count_below(planned.saturating_sub(1))
     }
 
-    /// Whether a cell's row alone shows that the claim is not about it.
+    /// Whether a cell's row, and the slots that are planned of it, show that the claim is not about it.
     pub(super) fn excluded(&self, cell: usize) -> bool {
         self.excluded[cell % self.excluded.len()]
     }
@@ -420,6 +423,16 @@ impl<'p> Subject<'p> {
     pub(super) fn granted(&self, observation: &Observation) -> Shown {
         Shown::of(|what| self.probe.spec().granted(what, &observation.facts))
     }
+}
+
+/// Whether a `where` that reads nothing but columns and the slot leaves out every planned look of a row.
+fn never_chosen(filter: &Check, probe: &Probe, of_row: &dyn Fn(&str) -> Fact, budget: &mut Budget) -> bool {
+    let by_slot = filter.reads().any(|name| name == "slot") && filter.reads_sight(probe).next().is_none();
+    by_slot
+        && (0..probe.schedule.slots()).all(|slot| {
+            let fact = |name: &str| if name == "slot" { Fact::Known(slot.into()) } else { of_row(name) };
+            filter.evaluate(&fact, budget).truth == Truth4::False
+        })
 }
 
 pub(super) fn weakest<'a>(probe: &Probe, facts: impl Iterator<Item = &'a str>) -> Option<Shows> {

@@ -378,6 +378,8 @@ pub enum Note {
     },
     BetweenSamplesUnseen,
     BetweenLooksUnseen,
+    /// Of a periodic claim: the record does not reach back to where its window begins.
+    RecordBeginsWithin,
     /// Looks of a periodic claim that saw nothing.
     LooksUnseen {
         looks: u64,

@@ -403,6 +403,11 @@ fn note(note: &Note) -> String {
         ),
         Note::BetweenSamplesUnseen => "what happened between two samples is not seen".to_owned(),
         Note::BetweenLooksUnseen => "a start that left no trace between two looks is not seen".to_owned(),
+        Note::RecordBeginsWithin => {
+            "the record does not reach back to where its window begins, and nothing tells where it does begin: for how long nothing began \
+             before its first start is not known, and counts neither for nor against it"
+                .to_owned()
+        }
         Note::LooksUnseen { looks, of } => format!(
             "{looks} of {} saw nothing: it holds for the rest of the watch",
             number(*of, "look", "looks")

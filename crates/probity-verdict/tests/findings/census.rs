@@ -111,6 +111,48 @@ fn where_and_empty() {
     assert_eq!(one.counts.planned, 1);
 }
 
+/// Of which rows a claim is, columns and slots say before anything is seen: one of which they leave out every look is none, as one
+/// that a column alone leaves out.
+#[test]
+fn a_row_of_which_columns_and_slots_leave_out_everything_is_none_that_the_claim_is_about() {
+    let matrix =
+        "web: { http: http://x/$x, every: 5s, for: 15s, matrix: [ { x: a, s: 1 }, { x: b, s: 9 } ] }";
+    let outcomes = |filter: &str, seen: &dyn Fn(&str, u32) -> i64| -> Vec<Outcome> {
+        let claim = |name: &str, form: &str| format!("{name}: {{ of: web, where: '{filter}', {form} }}");
+        let claims = [
+            claim("a", "check: status == 200"),
+            claim("b", "check: status == 200, share: \">= 20%\""),
+            claim("c", "stable: [status]"),
+        ];
+        let plan = plan(&[matrix], &claims.each_ref().map(String::as_str));
+        let rows = [json!({ "x": "a", "s": 1 }), json!({ "x": "b", "s": 9 })];
+        let observations: Vec<Observation> = rows
+            .iter()
+            .flat_map(|row| {
+                let name = row["x"].as_str().unwrap();
+                looks("web", 0..3, |slot| json!({ "status": seen(name, slot) }))
+                    .into_iter()
+                    .map(|look| in_cell(look, row))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        findings(&plan, &observations).iter().map(|finding| finding.outcome).collect()
+    };
+    use Outcome::{Fails, Holds, Undetermined};
+    let fine = |_: &str, _| 200;
+    for filter in ["x == \"a\"", "slot >= s", "slot >= s && slot < 9", "s < 9 && slot > 0"] {
+        assert_eq!(outcomes(filter, &fine), [Holds; 3], "{filter}");
+    }
+    assert_eq!(outcomes("slot >= s", &|name, _| if name == "b" { 500 } else { 200 }), [Holds; 3]);
+    assert_eq!(
+        outcomes("slot >= s", &|_, slot| if slot == 2 { 500 } else { 200 }),
+        [Fails, Undetermined, Fails]
+    );
+    // What is left out by what was seen leaves it open.
+    assert_eq!(outcomes("slot >= s || status == 204", &fine), [Undetermined; 3]);
+    assert_eq!(outcomes("slot >= 9", &fine), [Undetermined; 3]);
+}
+
 #[test]
 fn attempts_are_noted_and_only_the_last_one_of_a_slot_is_a_trial() {
     let patient = "web: { http: http://x, every: 5s, for: 15s, until: status == 200, within: 2s }";

@@ -421,12 +421,20 @@ fn of_a_log_that_begins_within_its_window_the_times_that_were_found_are_read() {
     let with = |covered: bool, seconds: &[i64]| {
         let times: Vec<String> = seconds.iter().map(at).collect();
         let facts = json!({ "window_covered": covered, "window_start": at(&-300), "times_found": times });
-        finding(&plan, &[at_second(look("log", 0, &facts), 370)]).outcome
+        finding(&plan, &[at_second(look("log", 0, &facts), 370)])
     };
-    assert_eq!(with(false, &[0, 60, 125, 180, 240, 300]), Outcome::Holds);
+    let outcome = |covered: bool, seconds: &[i64]| with(covered, seconds).outcome;
+    assert_eq!(outcome(false, &[0, 60, 125, 180, 240, 300]), Outcome::Holds);
     // The window was covered, and nothing began in it for too long.
-    assert_eq!(with(true, &[0, 60, 125, 180, 240, 300]), Outcome::Fails);
-    assert_eq!(with(false, &[0, 60, 125, 240, 300]), Outcome::Fails);
+    assert_eq!(outcome(true, &[0, 60, 125, 180, 240, 300]), Outcome::Fails);
+    assert_eq!(outcome(false, &[0, 60, 125, 240, 300]), Outcome::Fails);
+    // That the stretch before the first start was not seen stands beside what was decided.
+    let unseen = |covered, seconds: &[i64]| {
+        with(covered, seconds).notes.iter().any(|note| note.starts_with("the record does not reach back to"))
+    };
+    assert!(unseen(false, &[0, 60, 125, 180, 240, 300]));
+    assert!(unseen(false, &[]));
+    assert!(!unseen(true, &[-290, -230, -170, -110, -50, 0, 60, 125, 180, 240, 300]));
 }
 
 #[test]

@@ -169,6 +169,11 @@ impl Recorded {
         self.shift.micros()
     }
 
+    /// Whether the record reached back to where its window began, when it was first looked at.
+    pub(super) const fn covers_its_window(&self) -> bool {
+        self.covered_from.is_some()
+    }
+
     pub(super) fn seen(&self) -> bool {
         self.last_look.is_some()
     }
