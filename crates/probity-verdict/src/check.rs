@@ -32,7 +32,7 @@ pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil:
     // Without a day every waiver counts: its last day is not before the first one.
     let midnight = today.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
     let rules = Rules::new(plan, midnight.map_or(jiff::Timestamp::MIN, |midnight| midnight.timestamp()));
-    let mut found = Found { problems: Vec::new() };
+    let mut found = Problems { problems: Vec::new() };
     let claims = compiled(plan, conditions, &rules, &mut found);
     companions::check(plan, &mut found);
     for compiled in &claims {
@@ -52,7 +52,7 @@ pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil:
 /// The errors in the conditions and rules of a plan that did not load, by place: as far as they do not follow from what
 /// is wrong with it already.
 pub fn check_refused(refused: &Refused) -> Vec<Diagnostic> {
-    let mut found = Found { problems: Vec::new() };
+    let mut found = Problems { problems: Vec::new() };
     claims(&refused.part, &Conditions::new(&refused.part), &mut found);
     if let Some(Declared { claims, scores }) = &refused.declared {
         let claims: Vec<&str> = claims.iter().map(String::as_str).collect();
@@ -70,7 +70,7 @@ pub fn check_refused(refused: &Refused) -> Vec<Diagnostic> {
 }
 
 /// A `where` that leaves out every look before any is made.
-fn nothing_chosen(compiled: &Compiled<'_>, found: &mut Found) {
+fn nothing_chosen(compiled: &Compiled<'_>, found: &mut Problems) {
     let claim = compiled.claim;
     if compiled.filter.is_none() || claim.empty_ok || compiled.chosen.iter().any(|looks| *looks > 0) {
         return;
@@ -88,7 +88,7 @@ fn nothing_chosen(compiled: &Compiled<'_>, found: &mut Found) {
 }
 
 /// Rows of a matrix that nobody can tell apart where they are printed.
-fn rows_alike(plan: &Plan, found: &mut Found) {
+fn rows_alike(plan: &Plan, found: &mut Problems) {
     for probe in plan.probes.iter().filter(|probe| !probe.columns.is_empty()) {
         let mut seen = std::collections::BTreeMap::new();
         for (number, cell) in probe.cells.iter().enumerate() {
@@ -121,7 +121,7 @@ fn rows_alike(plan: &Plan, found: &mut Found) {
 }
 
 /// Probes whose parameters alone show that no look sees anything.
-fn sees_nothing(plan: &Plan, found: &mut Found) {
+fn sees_nothing(plan: &Plan, found: &mut Problems) {
     for probe in &plan.probes {
         if let Some(flaw) = probe.cells.iter().find_map(|cell| cell.act.flaw()) {
             let message = format!("`{}` can see nothing, wherever it looks: {flaw}", probe.name);
@@ -131,11 +131,11 @@ fn sees_nothing(plan: &Plan, found: &mut Found) {
 }
 
 /// Problems found so far.
-pub(crate) struct Found {
+pub(crate) struct Problems {
     problems: Vec<Diagnostic>,
 }
 
-impl Found {
+impl Problems {
     pub(crate) fn push(
         &mut self,
         level: Level,
@@ -193,14 +193,14 @@ fn compiled<'a>(
     plan: &'a Plan,
     conditions: &'a Conditions,
     rules: &Rules<'_>,
-    found: &mut Found,
+    found: &mut Problems,
 ) -> Vec<Compiled<'a>> {
     found.problems.extend(rules.errors.iter().map(|(_, error)| error.diagnostic()));
     claims(plan, conditions, found)
 }
 
 /// The same without the conditions of rules.
-fn claims<'a>(plan: &'a Plan, conditions: &'a Conditions, found: &mut Found) -> Vec<Compiled<'a>> {
+fn claims<'a>(plan: &'a Plan, conditions: &'a Conditions, found: &mut Problems) -> Vec<Compiled<'a>> {
     found.problems.extend(conditions.errors(plan));
     let mut compiled = Vec::new();
     for (at, claim) in plan.claims.iter().enumerate() {

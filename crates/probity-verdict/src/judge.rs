@@ -2,7 +2,7 @@
 //!
 //! Must not know: how observations were made or stored, or what scores and rules make of findings.
 
-mod asked;
+mod admissible;
 mod census;
 mod clock;
 mod compare;
@@ -24,14 +24,14 @@ use probity_plan::{
     Claim, FactType, Form, Happening, Introduction, Observation, Plan, Probe, Shows, TrialGroup,
 };
 
-use crate::check::{Compiled, Found};
+use crate::check::{Compiled, Problems};
 use crate::condition::{Budget, ClaimConditions, Conditions};
 use crate::judgement::{
     Bounds, CellFinding, ControlFinding, Counts, Decided, Finding, FindingReason, Judgement, Limit, Measured,
     Note, Outcome, Selected, Settle, Step, Unreadable,
 };
 use crate::verdict::Rules;
-use asked::Asked;
+use admissible::AdmissibleLooks;
 use census::Census;
 use clock::Shift;
 use compare::Compare;
@@ -52,7 +52,7 @@ pub struct Judge<'p> {
     wanted: BTreeMap<&'p str, Vec<(usize, Side)>>,
     /// For each claim: what its control shows if it holds.
     shown: Vec<ShownOfSides>,
-    asked: Asked<'p>,
+    asked: AdmissibleLooks<'p>,
     /// How far clocks moved, by the number of the observer.
     shifts: BTreeMap<u32, Shift>,
     /// What probes did and was not taken back.
@@ -137,7 +137,7 @@ impl<'p> Judge<'p> {
             claims,
             wanted,
             shown,
-            asked: Asked::of(plan),
+            asked: AdmissibleLooks::of(plan),
             shifts: BTreeMap::from([(0, shift)]),
             left_behind: Vec::new(),
             not_removed: Vec::new(),
@@ -378,7 +378,7 @@ fn open<'p>(
 }
 
 /// What no run of the plan could settle of a claim, or hardly: each form says what it needs.
-pub(crate) fn check_planned(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, found: &mut Found) {
+pub(crate) fn check_planned(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, found: &mut Problems) {
     match &compiled.claim.form {
         // Any look is one of those that are asked.
         Form::Each { .. } => {}

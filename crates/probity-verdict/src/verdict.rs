@@ -175,7 +175,7 @@ fn waived_by(waiver: &Waiver) -> WaivedBy {
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
     /// What was found.
-    Found(&'a [Option<&'a Finding>]),
+    Findings(&'a [Option<&'a Finding>]),
     /// Outcomes that `plan check` imagines, one a claim.
     Imagined(&'a [Outcome]),
 }
@@ -206,7 +206,7 @@ impl<'a> World<'a> {
         }
         match self.source {
             Source::Imagined(outcomes) => outcomes[claim],
-            Source::Found(findings) => findings[claim].map_or(Outcome::Undetermined, |finding| {
+            Source::Findings(findings) => findings[claim].map_or(Outcome::Undetermined, |finding| {
                 let plan = self.rules.plan;
                 let alpha = statistics::alpha(plan.confidence) / f64::from(divisor);
                 if divisor > 1 { stricter(&plan.claims[claim], finding, alpha) } else { finding.outcome }
@@ -280,7 +280,7 @@ impl<'a> World<'a> {
 
     /// What was found of a claim, unless it is taken for something else.
     fn found(&self, claim: usize) -> Option<&'a Finding> {
-        let Source::Found(findings) = self.source else { return None };
+        let Source::Findings(findings) = self.source else { return None };
         findings[claim].filter(|_| self.instead.is_none_or(|(other, _)| other != claim))
     }
 
@@ -359,7 +359,7 @@ impl<'a> Case<'a> {
     }
 
     fn world(&self) -> World<'_> {
-        World { rules: self.rules, source: Source::Found(&self.findings), waive: true, instead: None }
+        World { rules: self.rules, source: Source::Findings(&self.findings), waive: true, instead: None }
     }
 
     fn outcome(&self, claim: usize, divisor: u32) -> Outcome {

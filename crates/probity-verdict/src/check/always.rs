@@ -6,7 +6,7 @@ use probity_diagnostic::Level;
 use probity_plan::model::Cell;
 use probity_plan::{Barrier, Blocked, Fact, FactType, Number, Value};
 
-use super::{Compiled, Found};
+use super::{Compiled, Problems};
 use crate::condition::{Budget, Check};
 use crate::judge::denial::MAX_ROWS;
 use crate::truth::Truth4;
@@ -22,7 +22,7 @@ const MAX_NUMBERS: usize = 20;
 const MAX_TEXTS: usize = 12;
 
 /// A check that is true whatever is seen, or of whatever its `where` chooses, shows nothing.
-pub(super) fn check(compiled: &Compiled<'_>, found: &mut Found) {
+pub(super) fn check(compiled: &Compiled<'_>, found: &mut Problems) {
     let Some(check) = compiled.check.filter(|check| check.reads_against().next().is_none()) else {
         return;
     };

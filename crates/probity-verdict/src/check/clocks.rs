@@ -4,9 +4,9 @@
 use probity_diagnostic::Level;
 use probity_plan::{FactType, Form, Plan, Probe};
 
-use super::{Compiled, Found};
+use super::{Compiled, Problems};
 
-pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
+pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Problems) {
     for Compiled { claim, probe, check, .. } in claims {
         let Form::Compare { against, check: condition } = &claim.form else { continue };
         let (Some(other), Some(check)) = (plan.probe(against), check) else { continue };

@@ -5,10 +5,10 @@ use std::time::Duration;
 use probity_diagnostic::Level;
 use probity_plan::Plan;
 
-use super::Found;
+use super::Problems;
 
 /// What looks while another probe does has to end with it: later looks are not made.
-pub(super) fn check(plan: &Plan, found: &mut Found) {
+pub(super) fn check(plan: &Plan, found: &mut Problems) {
     for probe in &plan.probes {
         let Some(with) = probe.with.as_ref().and_then(|with| plan.probe(with)) else { continue };
         let (schedule, rows) = (&with.schedule, u32::try_from(with.cells.len()).unwrap_or(u32::MAX));

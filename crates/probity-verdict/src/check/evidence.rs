@@ -4,12 +4,12 @@ use probity_diagnostic::Level;
 use probity_plan::model::{Cell, Starts};
 use probity_plan::{Claim, Denied, FactType, Form, Impact, Plan, Probe, Shows};
 
-use super::{Compiled, Found};
+use super::{Compiled, Problems};
 use crate::condition::Check;
 use crate::judge::control::SameForOthers;
 use crate::judge::denial::{ALL, MAX_ROWS, Question, ShownByControls};
 
-pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
+pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Problems) {
     presence(claims, found);
     timed_beside_load(plan, claims, found);
     let mut controls = ShownByControls::default();
@@ -22,7 +22,7 @@ pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
 }
 
 /// One note for all: they show that something is there, not that it works.
-fn presence(claims: &[Compiled<'_>], found: &mut Found) {
+fn presence(claims: &[Compiled<'_>], found: &mut Problems) {
     let resting: Vec<&Compiled<'_>> = claims.iter().filter(|compiled| presence_alone(compiled)).collect();
     if let Some(first) = resting.first() {
         let names: Vec<String> =
@@ -54,7 +54,7 @@ fn presence_alone(compiled: &Compiled<'_>) -> bool {
 }
 
 /// A time that is measured while something else loads the target is not the time it usually takes.
-fn timed_beside_load(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
+fn timed_beside_load(plan: &Plan, claims: &[Compiled<'_>], found: &mut Problems) {
     let timed = |probe: &Probe| {
         let spec = probe.spec();
         claims.iter().filter(|compiled| compiled.probe.name == probe.name).any(|compiled| {
@@ -93,7 +93,7 @@ fn denial(
     compiled: &Compiled<'_>,
     claims: &[Compiled<'_>],
     controls: &mut ShownByControls,
-    found: &mut Found,
+    found: &mut Problems,
 ) {
     let claim = compiled.claim;
     let Some(check) = compiled.check else { return of_more_looks(compiled, claims, found) };
@@ -152,7 +152,7 @@ fn denial(
 }
 
 /// A claim without a check of its own, of facts that deny, beside a control that shows no denial.
-fn of_more_looks(compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: &mut Found) {
+fn of_more_looks(compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: &mut Problems) {
     let claim = compiled.claim;
     let named = claim.control.as_ref();
     let control = named.and_then(|name| claims.iter().find(|other| other.claim.name == *name));
@@ -207,7 +207,7 @@ fn claim_kind(claim: &Claim, control: &Compiled<'_>) -> &'static str {
 }
 
 /// A rate of what was chosen by what was seen.
-fn selected(compiled: &Compiled<'_>, found: &mut Found) {
+fn selected(compiled: &Compiled<'_>, found: &mut Problems) {
     let claim = compiled.claim;
     let Some(filter) = compiled.filter.filter(|_| claim.form.objective().is_some()) else {
         return;
@@ -231,7 +231,7 @@ fn selected(compiled: &Compiled<'_>, found: &mut Found) {
 }
 
 /// A refused connection has no status: a check of `status` alone is then undetermined, and many mean it to fail.
-fn status_alone(compiled: &Compiled<'_>, found: &mut Found) {
+fn status_alone(compiled: &Compiled<'_>, found: &mut Problems) {
     let reads = |name| {
         let checks = compiled.check.into_iter().chain(compiled.filter);
         checks.flat_map(Check::reads).any(|read| read == name)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use probity_diagnostic::{Level, Position};
 use probity_plan::Plan;
 
-use super::Found;
+use super::Problems;
 use crate::judgement::Outcome;
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;
@@ -23,7 +23,7 @@ const MAX_TOLD: usize = 2000;
 /// The most outcomes that are read, world by world and rule by rule, to find claims that had better fail, or rules that never apply.
 const MAX_READ: usize = 20_000_000;
 
-pub(super) fn check(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+pub(super) fn check(plan: &Plan, rules: &Rules<'_>, found: &mut Problems) {
     waivers(plan, rules, found);
     labels(plan, found);
     unused(plan, rules, found);
@@ -48,7 +48,7 @@ pub(super) fn check(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
 }
 
 /// Worlds in which nothing may be accepted; whether something is in one of them.
-fn easy_acceptance(plan: &Plan, rules: &Rules<'_>, found: &mut Found) -> bool {
+fn easy_acceptance(plan: &Plan, rules: &Rules<'_>, found: &mut Problems) -> bool {
     let mut easy = false;
     let all = |outcome| vec![outcome; plan.claims.len()];
     let nothing = |claim: &probity_plan::Claim| {
@@ -91,7 +91,7 @@ fn easy_acceptance(plan: &Plan, rules: &Rules<'_>, found: &mut Found) -> bool {
 }
 
 /// Claims whose failure, or whose not being known, leads nearer to an acceptance than their holding does.
-fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Problems) {
     let rank = |outcomes: &[Outcome]| {
         let possible = World::imagined(rules, outcomes).possible();
         let accepted = possible.iter().filter(|(_, accepted)| *accepted).count();
@@ -204,7 +204,7 @@ fn make(rules: &Rules<'_>, node: &Node, wanted: bool, world: &mut [Outcome]) {
 }
 
 /// Labels that say what only Probity may add, or that mean two things.
-fn labels(plan: &Plan, found: &mut Found) {
+fn labels(plan: &Plan, found: &mut Problems) {
     // Nobody sees how it is spaced or put into brackets.
     let letters =
         |text: &str| -> String { text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect() };
@@ -253,7 +253,7 @@ fn accepted(world: &World<'_>, plan: &Plan) -> Option<(Position, String)> {
 }
 
 /// Rules that apply in no combination of outcomes. The last one has no condition and is left out: it is what remains.
-fn unreachable(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+fn unreachable(plan: &Plan, rules: &Rules<'_>, found: &mut Problems) {
     let Some(domains) = domains(plan, rules) else { return };
     let mut true_once = vec![false; plan.rules.len()];
     let mut first_once = vec![false; plan.rules.len()];
@@ -317,7 +317,7 @@ fn domains(plan: &Plan, rules: &Rules<'_>) -> Option<Vec<Vec<Outcome>>> {
 }
 
 /// Claims and scores that decide nothing.
-fn unused(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+fn unused(plan: &Plan, rules: &Rules<'_>, found: &mut Problems) {
     let nodes: Vec<&Node> = (0..plan.rules.len()).filter_map(|rule| rules.condition(rule)).collect();
     let in_rules = nodes.iter().flat_map(|node| node.claims()).map(|claim| &plan.claims[claim].name);
     let in_scores = plan.scores.iter().flat_map(|score| score.weights.iter().map(|(name, _)| name));
@@ -343,7 +343,7 @@ fn unused(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
 }
 
 /// Waivers that do nothing.
-fn waivers(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+fn waivers(plan: &Plan, rules: &Rules<'_>, found: &mut Problems) {
     for waiver in &plan.waivers {
         let named = |rule: usize| {
             let node = rules.condition(rule);

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use probity_diagnostic::Level;
 use probity_plan::Plan;
 
-use super::Found;
+use super::Problems;
 
-pub(super) fn check(plan: &Plan, found: &mut Found) {
+pub(super) fn check(plan: &Plan, found: &mut Problems) {
     for probe in &plan.probes {
         let acts = probe.cells.iter().map(|cell| &cell.act).chain(&probe.undo);
         // Each row of a matrix exposes the same.

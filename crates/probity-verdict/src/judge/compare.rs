@@ -14,7 +14,7 @@ use super::room::SureRoom;
 use super::subject::{self, Observed, Subject, seen_to_be_true};
 use super::tally::{Answer, Tally};
 use super::{Decision, Facts, words};
-use crate::check::{Compiled, Found, counted};
+use crate::check::{Compiled, Problems, counted};
 use crate::condition::{AGAINST, Check, Evaluated, fact_of};
 use crate::judgement::{Against, Counts, Decided, Seen, Unclear, Unreadable};
 
@@ -31,7 +31,7 @@ pub(super) struct Compare<'p> {
     /// Whether the other one looks in the same trial, or neither is of trials: else it stands beside every trial.
     together: bool,
     other: OtherShows<'p>,
-    cells: Vec<Held>,
+    cells: Vec<WaitingCell>,
     tallies: Vec<Tally>,
     held: usize,
     /// What the claim's control shows of each side.
@@ -57,13 +57,13 @@ enum Pairing {
 
 /// Observations of one cell whose other side has not come yet, by slot.
 #[derive(Clone, Default)]
-struct Held {
-    own: BTreeMap<u32, Kept>,
-    against: BTreeMap<u32, Kept>,
+struct WaitingCell {
+    own: BTreeMap<u32, ComparedLook>,
+    against: BTreeMap<u32, ComparedLook>,
 }
 
 #[derive(Clone)]
-struct Kept {
+struct ComparedLook {
     entry: u64,
     facts: BTreeMap<String, Fact>,
     /// What it denies as the claim's own look, and as the one beside it.
@@ -71,7 +71,7 @@ struct Kept {
 }
 
 /// Which look is compared with which has to be known, and there have to be two.
-pub(super) fn check_planned(plan: &Plan, compiled: &Compiled<'_>, against: &str, found: &mut Found) {
+pub(super) fn check_planned(plan: &Plan, compiled: &Compiled<'_>, against: &str, found: &mut Problems) {
     let (name, of) = (&compiled.claim.name, &compiled.claim.of);
     if against == of && compiled.probe.schedule.slots() < 2 {
         let message =
@@ -152,7 +152,7 @@ impl<'p> Compare<'p> {
             other: other_shows,
             together,
             own_rows: own.cells.len(),
-            cells: (0..subject.width()).map(|_| Held::default()).collect(),
+            cells: (0..subject.width()).map(|_| WaitingCell::default()).collect(),
             tallies: vec![Tally::default(); subject.width()],
             held: 0,
             shown,
@@ -202,7 +202,7 @@ impl<'p> Compare<'p> {
         }
     }
 
-    fn hold(&mut self, cell: usize, slot: u32, kept: Kept, own: bool, subject: &mut Subject) {
+    fn hold(&mut self, cell: usize, slot: u32, kept: ComparedLook, own: bool, subject: &mut Subject) {
         let size = kept.size();
         if self.held + size > MAX_HELD {
             let blocked = Blocked::by(Cause::TooManyWaited);
@@ -222,7 +222,7 @@ impl<'p> Compare<'p> {
         if own { &mut held.own } else { &mut held.against }.insert(slot, kept);
     }
 
-    fn pair(&mut self, cell: usize, own: &Kept, against: &Kept, subject: &mut Subject) {
+    fn pair(&mut self, cell: usize, own: &ComparedLook, against: &ComparedLook, subject: &mut Subject) {
         let fact = |name: &str| match name.strip_prefix(AGAINST) {
             Some(name) => against.facts.get(name),
             None => own.facts.get(name),
@@ -379,7 +379,7 @@ impl SureRoom for Compare<'_> {
     }
 }
 
-impl Kept {
+impl ComparedLook {
     /// Why a fact is not known.
     fn unknown(&self, name: &str) -> Option<Blocked> {
         match self.facts.get(name) {
@@ -403,9 +403,9 @@ fn keep<'a>(
     observation: &Observation,
     names: impl Iterator<Item = &'a str>,
     denied: [Option<Denied>; 2],
-) -> Kept {
+) -> ComparedLook {
     let facts = names.map(|name| (name.to_owned(), fact_of(observation, name))).collect();
-    Kept { entry, facts, denied }
+    ComparedLook { entry, facts, denied }
 }
 
 fn size(value: &Value) -> usize {

@@ -10,7 +10,7 @@ use super::room::SureRoom;
 use super::subject::{Observed, Subject, is_interval};
 use super::tally::Tally;
 use super::{Decision, Facts, clock, words};
-use crate::check::{Compiled, Found};
+use crate::check::{Compiled, Problems};
 use crate::condition::{Evaluated, fact_of, masked};
 use crate::judgement::{
     Against, CellFinding, Change, Counts, Decided, FindingReason, Measured, MeasuredFact, Note, Outcome,
@@ -59,7 +59,7 @@ struct Extent {
 }
 
 /// A plan that looks once says nothing of what stays the same.
-pub(super) fn check_planned(compiled: &Compiled<'_>, found: &mut Found) {
+pub(super) fn check_planned(compiled: &Compiled<'_>, found: &mut Problems) {
     let (name, of) = (&compiled.claim.name, &compiled.claim.of);
     if compiled.probe.schedule.slots() < 2 {
         let message = format!("`{name}` says that facts do not change, and `{of}` looks once");

@@ -7,9 +7,9 @@ use probity_plan::Form;
 use probity_plan::model::Starts;
 use probity_plan::units::Span;
 
-use crate::check::{Compiled, Found};
+use crate::check::{Compiled, Problems};
 
-pub(crate) fn check(compiled: &Compiled<'_>, found: &mut Found) {
+pub(crate) fn check(compiled: &Compiled<'_>, found: &mut Problems) {
     let Form::Periodic { every, tolerance, periods, starts } = &compiled.claim.form else { return };
     let (every, tolerance, periods) = (*every, *tolerance, *periods);
     let (claim, at) = (&compiled.claim.name, &compiled.claim.at);

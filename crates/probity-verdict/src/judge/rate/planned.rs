@@ -4,7 +4,7 @@ use probity_diagnostic::Level;
 use probity_plan::units::{Percent, Share, Span};
 use probity_plan::{Form, Plan};
 
-use crate::check::{Compiled, Found, counted};
+use crate::check::{Compiled, Problems, counted};
 use crate::multiplicity::confidence;
 use crate::statistics;
 use crate::verdict::Rules;
@@ -27,7 +27,7 @@ fn trials(compiled: &Compiled<'_>, block: Option<Span>, pooled: bool) -> Option<
     if pooled { rows.reduce(u64::saturating_add) } else { rows.min() }
 }
 
-pub(crate) fn check(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, found: &mut Found) {
+pub(crate) fn check(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, found: &mut Problems) {
     if let (Form::Rate { block: Some(block), .. }, Some(every)) =
         (&compiled.claim.form, compiled.probe.schedule.every)
         && block.0 < every.0.saturating_mul(2)
@@ -115,7 +115,7 @@ fn in_rules(
     rules: &Rules<'_>,
     compiled: &Compiled<'_>,
     (trials, share): (u64, Share),
-    found: &mut Found,
+    found: &mut Problems,
 ) {
     let name = &compiled.claim.name;
     for (number, rule) in plan.rules.iter().enumerate() {

@@ -11,7 +11,7 @@ use super::ranges::Ranges;
 
 /// The looks that a plan asks for, and those of them that were seen.
 #[derive(Clone)]
-pub(super) struct Asked<'p> {
+pub(super) struct AdmissibleLooks<'p> {
     plan: &'p Plan,
     probes: BTreeMap<&'p str, Looks<'p>>,
     /// The names of those who look from elsewhere, by their number, with the trial to whose machine they belong.
@@ -89,7 +89,7 @@ fn key(row: &BTreeMap<String, Value>) -> String {
     if row.is_empty() { String::new() } else { serde_json::to_string(row).unwrap_or_default() }
 }
 
-impl<'p> Asked<'p> {
+impl<'p> AdmissibleLooks<'p> {
     pub(super) fn of(plan: &'p Plan) -> Self {
         let looks = |probe: &'p Probe| {
             let seen = vec![Ranges::default(); probe.cells.len()];
