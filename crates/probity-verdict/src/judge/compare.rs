@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use probity_diagnostic::Level;
 use probity_plan::{Barrier, Blocked, Cause, Denied, Fact, Observation, Plan, Probe, Shows, Value};
 
-use super::asked::Cells;
+use super::admissible::Cells;
 use super::census::{answer, census, note, seen_any};
 use super::control::Controls;
 use super::denial::ShownOfSides;

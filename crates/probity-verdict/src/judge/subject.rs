@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use probity_plan::{Barrier, Blocked, Cause, Claim, Denied, Fact, FactType, Observation, Plan, Probe, Shows};
 
-use super::asked::Admitted;
+use super::admissible::Admitted;
 use super::denial::Shown;
 use super::ranges::Ranges;
 use super::words;
