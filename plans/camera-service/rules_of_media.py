@@ -459,3 +459,19 @@ class RecordsOnAndOn(Rule):
         if "result" in reply and call["method"] == "stop_recording":
             self.until = 0
         return reply
+
+
+class DeletesAbsent(Rule):
+    """What there is not is said to be deleted."""
+
+    def tell(self, call, reply, who):
+        if call["method"] != "delete_recording" or reply.get("error", {}).get("code") != -32010:
+            return reply
+        return {**without(reply), "result": {"filename": call["params"]["filename"], "deleted": True, "message": "gone"}}
+
+
+class AnySetting(Rule):
+    """A setting that there is not is said to be changed."""
+
+    def ask(self, call, who):
+        return {**call, "method": "get_config", "params": {}} if "colour" in call.get("params", {}).get("patch", {}) else call
