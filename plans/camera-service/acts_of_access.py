@@ -1,13 +1,13 @@
 """Acts about who may do what: sessions, keys, limits, links, the certificate, the audit log."""
 
-import calendar
 import json
 import pathlib
 import re
 import ssl
 import time
+import urllib.parse
 
-from means import AUDIT, HEALTH_PORT, HOME, OWN, PORT, Session, UNIT, fetched, run, status_of, token, until, with_key
+from means import AUDIT, HEALTH_PORT, HOME, OWN, PORT, Session, UNIT, fetched, film, media, run, seconds_of, status_of, token, until, with_key
 from rule import claims_of
 
 
@@ -45,6 +45,7 @@ def api_key():
     brief_ended = until(lambda: with_key(url, brief) == 401 or time.sleep(0.5), 9)
     run("camera-service", "api-key", "revoke", identifier)
     gone = until(lambda: with_key(url, key) == 401, 2)
+    out = until(lambda: viewer.call("get_server_info") in (None, -32001) or time.sleep(0.2), 2)
     old = run(*new, "1 d")[1].strip()
     rotated = run("camera-service", "api-key", "rotate", old.split("_")[1])[1].strip()
     turned = {"rotated_good": with_key(url, rotated), "rotated_old_s": until(lambda: with_key(url, old) == 401 or time.sleep(0.3), 2)}
@@ -53,7 +54,7 @@ def api_key():
     run("camera-service", "api-key", "rotate", old.split("_")[1], "--grace", "6 s")
     turned |= {"graced_good": with_key(url, old), "graced_ended_s": until(lambda: with_key(url, old) == 401 or time.sleep(0.5), 15)}
     logged = secret in AUDIT.read_text() or secret in run("journalctl", "-q", "-u", UNIT)[1]
-    return {"status": status, "good": good, "wrong": wrong, "brief_good": brief_good, "brief_ended_s": brief_ended, **roles, "revoked_s": gone, **turned, "hashed": "$argon2id$" in kept, "in_clear": secret in kept, "logged": logged}
+    return {"status": status, "good": good, "wrong": wrong, "brief_good": brief_good, "brief_ended_s": brief_ended, **roles, "revoked_s": gone, "signed_out_s": out, **turned, "hashed": "$argon2id$" in kept, "in_clear": secret in kept, "logged": logged}
 
 
 def guessing():
@@ -63,10 +64,12 @@ def guessing():
     identifier = key.split("_")[1]
     # Each of another identifier, as who guesses does not know one.
     keys = [f"cs_{n:016x}_{'0' * 64}" for n in range(40)]
+    # The first one is said to come from elsewhere.
+    forwarded = fetched(url, {"X-API-Key": f"cs_{40:016x}_{'0' * 64}", "X-Forwarded-For": "203.0.113.7"}, "127.0.0.9")[0]
     asked = [with_key(url, each, "127.0.0.9") for each in keys]
     good = with_key(url, key)
     run("camera-service", "api-key", "revoke", identifier)
-    return {"refused": asked.count(401), "limited": asked.count(429), "good": good}
+    return {"forwarded": forwarded, "refused": asked.count(401), "limited": asked.count(429), "good": good}
 
 
 def opened(count, credential, source):
@@ -114,31 +117,53 @@ def batches():
 
 
 def links():
-    """What links open: that of a file, the same made to last, the same for another file; and a live view with the pieces that its playlist names."""
+    """What links open, and for how long: that of a file, the same made to last, the same for another file; and a live view with the pieces that its playlist names. And what is told of the newest film."""
     viewer = Session(token("viewer", "links"))
-    listed = viewer.call("list_snapshots")["files"][0]
-    link = listed["download_url"]
+    listed, watched = viewer.call("list_snapshots")["files"][0], viewer.call("get_stream_url", device="front")
+    link, view = listed["download_url"], watched["stream_url"]
+    until(lambda: fetched(view)[0] == 200, 10)
+    first = pieces(view)
+    ends = [int(end) for each in (link, view) for end in re.findall(r"expires=(\d+)", each)]
     status, content = fetched(link)
-    seen = {"opens": status, "same": content == (HOME / "snapshots" / listed["filename"]).read_bytes()}
+    seen = {"ends_s": [round(end - time.time()) for end in [*ends, seconds_of(watched["expires_at"])]], "opens": status, "same": content == (HOME / "snapshots" / listed["filename"]).read_bytes()}
     seen["lasting"] = status_of(re.sub(r"expires=\d+", "expires=4102444800", link))
     # Of a part, its bytes.
     seen["part"], part = fetched(link, {"Range": "bytes=10-109"})
     seen["part_same"] = part == content[10:110]
     seen["another"] = status_of(re.sub(r"snapshots/[^?]*", "recordings/doomed.mp4", link))
-    modified = calendar.timegm(time.strptime(listed["modified_time"][:19], "%Y-%m-%dT%H:%M:%S"))
-    seen["off_s"] = abs((HOME / "snapshots" / listed["filename"]).stat().st_mtime - modified)
-    view = viewer.call("get_stream_url", device="front")["stream_url"]
-    until(lambda: fetched(view)[0] == 200, 10)
+    seen["off_s"] = abs((HOME / "snapshots" / listed["filename"]).stat().st_mtime - seconds_of(listed["modified_time"]))
+    seen["film"] = film_as_told(viewer)
     seen["playlist"] = status_of(view)
     # ffprobe follows its playlists, which of MediaMTX are two.
     said = run("timeout", "20", "ffprobe", "-v", "error", "-tls_verify", "1", "-ca_file", "/validate/secrets/ca.pem", "-show_entries", "stream=codec_name", "-of", "csv=p=0", view)[1]
     seen["codec"] = said.split("\n")[0].strip()
     seen["view_without_link"] = status_of(view.split("?")[0])
+    seen["moved_s"] = until(lambda: pieces(view)[-1:] not in ([], first[-1:]) or time.sleep(0.5), 8) if first else None
+    seen["last_piece"] = status_of(urllib.parse.urljoin(view, pieces(view)[-1])) if seen["moved_s"] is not None else None
     return seen
 
 
+def pieces(view):
+    """The pieces that a live view's playlist names; of MediaMTX it names a playlist that does."""
+    lines = [line for line in fetched(view)[1].decode().splitlines() if line and not line.startswith("#")]
+    if lines and ".m3u8" in lines[-1]:
+        return [urllib.parse.urljoin(lines[-1], piece) for piece in pieces(urllib.parse.urljoin(view, lines[-1]))]
+    return lines
+
+
+def film_as_told(viewer):
+    """What is told of the newest film, by how much that is not as it lies on the disk, and what its link opens."""
+    file = max((file for file in media("recordings") if file.name.startswith("front_2")), key=lambda file: file.stat().st_mtime)
+    told, known = viewer.call("get_recording_info", filename=file.name), film(file)
+    if not isinstance(told, dict):
+        return {}
+    status, content = fetched(told["download_url"])
+    begun = file.stat().st_mtime - known["duration"]
+    return {"bytes_off": abs(told["file_size"] - known["bytes"]), "duration_off_s": abs((told["duration"] or 0) - known["duration"]), "created_off_s": abs(seconds_of(told["created_time"]) - begun), "opens": status, "same": content == file.read_bytes()}
+
+
 def renewal():
-    """Another certificate of the same authority takes the place of the one in use, while the service runs; then that one is put back."""
+    """Another certificate of the same authority takes the place of the one in use, while the service runs: first without its key, then with it; then that one is put back."""
     def put(certificate, key):
         (HOME / "security/tls.pem").write_text(certificate)
         (HOME / "security/tls-key.pem").write_text(key)
@@ -146,21 +171,30 @@ def renewal():
     def served(host, port):
         return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port))))
 
+    def state():
+        """Of the certificate, as health tells it."""
+        health = json.loads(fetched(f"https://127.0.0.1:{HEALTH_PORT}/health/system")[1] or "{}")
+        return next((component["state"] for component in health.get("components", []) if component["name"] == "certificate"), None)
+
     first = [(HOME / f"security/{name}.pem").read_text() for name in ("tls", "tls-key")]
     another = [pathlib.Path(f"/validate/secrets/{name}.pem").read_text() for name in ("short", "short-key")]
     before, new = served(OWN, PORT), ssl.PEM_cert_to_DER_cert(another[0])
     try:
+        well = state()
+        put(another[0], first[1])
+        told = until(lambda: state() not in ("ok", None) or time.sleep(0.2), 12)
+        unfit = {"well": well, "told_s": told, "kept": served(OWN, PORT) == before}
         put(*another)
         renewed, of_health = (until(lambda at=at: served(*at) == new, 15) for at in ((OWN, PORT), ("127.0.0.1", HEALTH_PORT)))
     finally:
         put(*first)
-    return {"renewed_s": renewed, "health_renewed_s": of_health, "changed": before != new}
+    return {"renewed_s": renewed, "health_renewed_s": of_health, "changed": before != new, "unfit": unfit}
 
 
 def audit():
-    """The audit log: which events it has of whom, and lines that are none."""
+    """The audit log: which events it has of whom, and lines that are none. And what the journal has."""
     lines = [line for file in sorted(AUDIT.parent.glob("audit.jsonl*")) if not file.name.endswith(".gz") for line in file.read_text().splitlines()]
-    events, broken, who, addresses, acts = {}, 0, set(), set(), set()
+    events, refused, broken, who, addresses, acts = {}, 0, 0, set(), set(), set()
     # A JSON Web Token, or an API key.
     credentials = sum(re.search(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|cs_[0-9a-f]{16}_\w{16}", line) is not None for line in lines)
     for line in lines:
@@ -170,7 +204,11 @@ def audit():
             events[event] = events.get(event, 0) + 1
             who.add(line.get("who"))
             addresses.add(line.get("address"))
+            refused += (event, line["outcome"]) == ("authentication", "denied")
             acts.add(f"{event} {line['outcome']} by {line.get('who', 'nobody')}: {line['what']}")
         except (ValueError, KeyError):
             broken += 1
-    return {"lines": len(lines), "broken": broken, "credentials": credentials, "events": events, "who": sorted(filter(None, who)), "addresses": sorted(filter(None, addresses)), "acts": sorted(acts)}
+    # What the service says of itself, and not systemd of it.
+    said = run("journalctl", "-q", f"_SYSTEMD_UNIT={UNIT}", "-o", "cat")[1]
+    journal = [words for words in ("ready", "pictures come", "a recording began") if words in said]
+    return {"journal": journal, "lines": len(lines), "broken": broken, "credentials": credentials, "events": events, "refused": refused, "who": sorted(filter(None, who)), "addresses": sorted(filter(None, addresses)), "acts": sorted(acts)}

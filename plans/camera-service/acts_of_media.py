@@ -1,12 +1,12 @@
 """Acts about what is done: pictures, recordings, events, cameras, retention."""
 
-import calendar
 import json
 import os
+import re
 import shutil
 import time
 
-from means import AUDIT, AWAY, FFMPEG, HOME, Session, UNIT, grows, listens, metrics, ready, run, systemctl, token, until
+from means import AUDIT, AWAY, FFMPEG, HOME, Session, UNIT, film, grows, listens, media, metrics, processes, ready, run, seconds_of, shortfalls, systemctl, token, until
 
 
 def recording():
@@ -15,37 +15,13 @@ def recording():
     return film(files[-1]) if files else {"file": None}
 
 
-def film(file):
-    """A film as ffprobe reads it."""
-    status, out, error = run("ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height,nb_read_packets:format=duration", "-count_packets", "-of", "json", file)
-    known = json.loads(out or "{}")
-    stream = (known.get("streams") or [{}])[0]
-    return {
-        "file": file.name,
-        "status": status,
-        "errors": error,
-        "codec": stream.get("codec_name"),
-        "size": f"{stream.get('width')}x{stream.get('height')}",
-        "pictures": int(stream.get("nb_read_packets", 0)),
-        "duration": float(known.get("format", {}).get("duration", 0)),
-        "bytes": file.stat().st_size,
-        "mode": oct(file.stat().st_mode & 0o777)[2:],
-        "age_s": time.time() - file.stat().st_mtime,
-    }
-
-
-def media(kind):
-    """The files of that folder; hidden ones are notes of the service."""
-    return sorted(file for file in (HOME / kind).iterdir() if not file.name.startswith("."))
-
-
 def files():
     """What lies in the folders of media."""
     return {kind: [file.name for file in media(kind)] for kind in ("recordings", "snapshots")}
 
 
 def pages():
-    """The names in each list of files: as a whole, and one after another by pages of one."""
+    """The names in each list of files: as a whole, and one after another by pages of one; and those on the disk by their age, the newest first."""
     viewer = Session(token("viewer", "pages"))
 
     def names(kind, **page):
@@ -55,13 +31,14 @@ def pages():
     seen = {}
     for kind in ("recordings", "snapshots"):
         whole = names(kind, limit=12)
-        seen[kind] = {"whole": whole, "paged": [name for at in range(len(whole)) for name in names(kind, limit=1, offset=at)]}
+        by_age = sorted(media(kind), key=lambda file: file.stat().st_mtime, reverse=True)
+        seen[kind] = {"whole": whole, "by_age": [file.name for file in by_age][:12], "paged": [name for at in range(len(whole)) for name in names(kind, limit=1, offset=at)]}
     return seen
 
 
-def begun(operator, **wanted):
+def begun(operator, device="front", **wanted):
     """The file of a recording that is begun; one that is not there, where it is not."""
-    started = operator.call("start_recording", device="front", **wanted)
+    started = operator.call("start_recording", device=device, **wanted)
     return HOME / "recordings" / (started["filename"] if isinstance(started, dict) else "none")
 
 
@@ -93,6 +70,46 @@ def events():
     return {"subscriber": subscriber.events(topics, 5), "chosen": chosen.events(topics, 5), "former": former.events(topics, 1), "elsewhere": elsewhere.events(topics, 1), "stranger": stranger.events(topics, 1)}
 
 
+def at_once():
+    """A picture of a second camera; and recordings of both at once, the first of which goes on in a new file every two seconds. That of the second is stopped earlier. And what is answered meanwhile to what cannot be done: to record the first one twice, to delete what there is not, and to change a setting that there is not."""
+    admin = Session(token("admin", "at-once"))
+    until(lambda: time.sleep(0.5) or cameras(admin).get("connected") == 2, 15)
+    admin.call("take_snapshot", device="kept", filename="second.jpg")
+    admin.call("modify_config", patch={"storage": {"rotate": {"every": "2 s"}}})
+    first = begun(admin)
+    second = begun(admin, "kept")
+    seen = {"grown_s": [grows(first), grows(second)]}
+    seen["twice"] = admin.call("start_recording", device="front")
+    seen["absent"] = admin.call("delete_recording", filename="absent.mp4")
+    seen["unknown"] = admin.call("modify_config", patch={"colour": "red"})
+    began = time.monotonic()
+    until(lambda: time.monotonic() - began > 2, 3)
+    ended = admin.call("stop_recording", device="kept")
+    seen["goes_on"] = state_of_recording(admin)
+    until(lambda: time.monotonic() - began > 6, 7)
+    rotated = admin.call("stop_recording", device="front")
+    admin.call("modify_config", patch={"storage": {"rotate": {"every": "1 h"}}})
+    for name, ending in (("first", rotated), ("second", ended)):
+        ending = ending if isinstance(ending, dict) else {}
+        films = [film(file) for file in (HOME / "recordings" / file for file in ending.get("filenames", [])) if file.exists()]
+        seen[name] = {"missing_s": ending.get("seconds_missing"), "seconds": sum(each["duration"] for each in films), "films": films}
+    picture = HOME / "snapshots/second.jpg"
+    return {**seen, "picture": film(picture)["size"] if picture.exists() else None}
+
+
+def disk_fills():
+    """A recording during which its disk comes to its blocking level: how it ends, and its film."""
+    admin = Session(token("admin", "disk-fills"))
+    file = begun(admin, duration=60)
+    seen = {"grown_s": grows(file)}
+    admin.call("modify_config", patch={"storage": {"warn": "1 %", "block": "2 %"}})
+    seen["ended_s"] = until(lambda: time.sleep(0.5) or state_of_recording(admin) not in ("recording", None), 20)
+    state = status_of_front(admin).get("recording_state") or {}
+    admin.call("modify_config", patch={"storage": {"warn": "80 %", "block": "90 %"}})
+    admin.call("stop_recording", device="front")
+    return {**seen, "cause": state.get("cause"), "film": film(file) if file.exists() else None}
+
+
 def names():
     """Names of files that lead out of the folders of media, and a picture that is deleted by its name."""
     outside, kept, picture = HOME / "out.jpg", HOME / "snapshots/kept.jpg", HOME / "snapshots/gone.jpg"
@@ -115,17 +132,27 @@ def status_of_front(session):
     return status if isinstance(status, dict) else {}
 
 
+def cameras(session):
+    """What is told of all cameras; nothing, where nothing is."""
+    listed = session.call("get_camera_list")
+    return listed if isinstance(listed, dict) else {}
+
+
 def state_of_recording(session):
     """Of the camera's recording, or of its last one: recording, interrupted, stopped, ..."""
     return (status_of_front(session).get("recording_state") or {}).get("status")
 
 
 def broken_off():
-    """A camera's pictures break off for some seconds while it is recorded: what is told of it meanwhile, and what of the recording once it was stopped."""
+    """A camera's pictures break off for some seconds while it is recorded: what is told of it meanwhile, and what of the recording once it was stopped. Before that it is to be deleted, and a picture to be taken while there are none."""
     if not ready():
         return {"grown_s": None}
-    operator = Session(token("operator", "broken-off"))
-    seen = {"grown_s": grows(begun(operator))}
+    topics = ["camera.disconnected", "camera.connected", "recording.interrupted", "recording.resumed", "recording.error", "system.health"]
+    operator, photographer, subscriber = Session(token("operator", "broken-off")), Session(token("operator", "photographer")), Session(token("viewer", "troubles"))
+    subscriber.call("subscribe_events", topics=topics)
+    file, before = begun(operator), shortfalls()
+    seen = {"grown_s": grows(file)}
+    seen["deletion"], seen["file_there"] = operator.call("delete_recording", filename=file.name), file.exists()
     up = lambda number: f'camera_service_camera_up{{device="front"}} {number}' in metrics()
     FFMPEG.rename(AWAY)
     try:
@@ -133,13 +160,22 @@ def broken_off():
         began = time.monotonic()
         seen["told_s"] = until(lambda: time.sleep(0.7) or state_of_recording(operator) == "interrupted", 15)
         seen["down_s"] = until(lambda: up(0), 8)
+        # One that is asked for now is waited for.
+        photographer.socket.settimeout(2)
+        seen["picture"] = isinstance(photographer.call("take_snapshot", device="front", filename="away.jpg"), dict)
+        seen["picture_there"] = (HOME / "snapshots/away.jpg").exists()
+        subscriber.call("ping")
         until(lambda: time.monotonic() - began > 7, 8)
     finally:
         AWAY.rename(FFMPEG)
     seen["back_s"] = until(lambda: time.sleep(1) or status_of_front(operator).get("recording"), 45)
     seen["up_s"] = until(lambda: up(1), 8)
     ended = operator.call("stop_recording", device="front")
-    return {**seen, "ended": ended if isinstance(ended, dict) else {}}
+    count = cameras(operator).get("total")
+    until(lambda: len(processes()) <= 1 + (count or 0), 5)
+    after = shortfalls()
+    counted = {name: None if before[name] is None or after[name] is None else round(after[name] - before[name], 1) for name in before}
+    return {**seen, "ended": ended if isinstance(ended, dict) else {}, "counted": counted, "cameras": count, "processes": processes(), "events": subscriber.events(topics, 5)}
 
 
 def interrupted():
@@ -166,7 +202,7 @@ def clock():
     taken = operator.call("take_snapshot", device="front", filename="clock.jpg")
     lines = [json.loads(line) for line in AUDIT.read_text().splitlines() if '"clock"' in line]
     told = {"audit_off_s": lines[-1]["time"] if lines else None, "answer_off_s": taken.get("timestamp") if isinstance(taken, dict) else None}
-    return {name: None if text is None else round(abs(time.time() - calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))), 1) for name, text in told.items()}
+    return {name: None if text is None else round(abs(time.time() - seconds_of(text)), 1) for name, text in told.items()}
 
 
 def planted(name, days):
@@ -178,14 +214,18 @@ def planted(name, days):
     return file
 
 
+def taken_by(kind):
+    """How many bytes the files of that folder take."""
+    return sum(file.stat().st_size for file in media(kind))
+
+
 def less_by(number):
-    """So many bytes less than all files take."""
-    taken = sum(file.stat().st_size for kind in ("recordings", "snapshots") for file in media(kind))
-    return f"{taken - number} B"
+    """So many bytes less than the recordings take that the service named: it removes no others, and of each folder by itself."""
+    return f"{sum(file.stat().st_size for file in media('recordings') if re.match('[a-z]+_2', file.name)) - number} B"
 
 
 def kept_by_size():
-    """What is removed where all files may take half a gigabyte, and where they may take a little less than they do: then the oldest are to go."""
+    """What is said of how much there is; and what is removed where all files may take half a gigabyte, and where they may take a little less than they do: then the oldest are to go."""
     admin = Session(token("admin", "sizes"))
 
     def removed(**policy):
@@ -193,11 +233,14 @@ def kept_by_size():
         came = admin.call("cleanup_old_files")
         return sorted(came["removed"]) if isinstance(came, dict) else came
 
+    stored = admin.call("get_storage_info")
+    there = {name: number for kind in ("recordings", "snapshots") for name, number in ((kind, len(media(kind))), (f"{kind}_bytes", taken_by(kind)))}
+    told = {name: stored.get(name) for name in there} if isinstance(stored, dict) else {}
     for age in (40, 39):
         planted(f"front_2020-02-01_00-{age}-00.mp4", age)
     seen = {"of_half_a_gigabyte": removed(policy="size", size="0.5 GB")}
     seen["of_less"] = removed(policy="size", size=less_by(100_000))
-    return {**seen, "by_age": removed(policy="age", age="30 d"), "left": files()["recordings"]}
+    return {"told": told, "there": there, **seen, "by_age": removed(policy="age", age="30 d"), "left": files()["recordings"]}
 
 
 def kept_unasked():

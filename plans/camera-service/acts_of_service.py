@@ -26,13 +26,22 @@ def refuses():
         status = systemctl("start")
         time.sleep(0.2)
         state, runs = shown("ActiveState"), listens()
+        ends.append(f"{state} {shown('ExecMainStatus')}")
         systemctl("stop")
         CONFIG.write_text(config)
         ENV.write_text(secret)
         ENV.chmod(mode)
         return status != 0 and state != "active" and not runs
 
+    def checked(wrong):
+        """How `camera-service config check` ends with this line at the end, and whether it names the line."""
+        CONFIG.write_text(f"{config}{wrong}\n")
+        status, out, error = run("camera-service", "config", "check")
+        CONFIG.write_text(config)
+        return {"status": status, "line": f":{len(config.splitlines()) + 1}:" in out + error}
+
     systemctl("stop")
+    ends = []
     seen = {
         "unknown_key": tried(lambda: CONFIG.write_text(config + "colour: red\n")),
         "no_secret": tried(lambda: ENV.write_text(secret.replace(key, ""))),
@@ -41,7 +50,8 @@ def refuses():
         "secret_for_all": tried(lambda: ENV.chmod(0o644)),
         "plain_text": tried(lambda: CONFIG.write_text(re.sub(r"\n  tls:.*", "", config))),
     }
-    return {**seen, "again": start()}
+    checks = [checked(wrong) for wrong in ("colour: red", "log: { colour: red }", "cameras: []")]
+    return {**seen, "ends": ends, "checks": checks, "again": start()}
 
 
 def rotate():
@@ -81,21 +91,30 @@ def backup():
 
 
 def damaged():
-    """One byte of the archive is another one: restoring it is refused before anything is touched."""
+    """One byte of the archive is another one: restoring it is refused before anything is touched. So is one that is whole, in the place of the service that runs."""
     archive, bad = pathlib.Path("/var/backups/validation.tar"), pathlib.Path("/var/backups/damaged.tar")
     content = bytearray(archive.read_bytes())
     content[len(content) // 2] ^= 0xFF
     bad.write_bytes(content)
     status = run("camera-service", "--home", "/tmp/damaged", "restore", bad)[0]
     whole = run("camera-service", "--home", "/tmp/whole", "restore", archive)[0]
-    return {"damaged": status, "touched": pathlib.Path("/tmp/damaged/config").exists(), "whole": whole}
+    process = shown("MainPID")
+    running = run("camera-service", "restore", archive, "--force")[0]
+    undisturbed = shown("MainPID") == process and ready()
+    return {"running": running, "undisturbed": undisturbed, "damaged": status, "touched": pathlib.Path("/tmp/damaged/config").exists(), "whole": whole}
 
 
 def upgrade():
-    """A program of other bytes takes the place of the one that runs; then the one before comes back. Data and secrets stay."""
+    """A program of other bytes takes the place of the one that runs; then the one before comes back. Data and secrets stay, and what an operator set for the unit."""
     before, program = digests(), HOME / "bin/camera-service"
     runs = lambda: pathlib.Path(f"/proc/{shown('MainPID')}/exe").read_bytes() == program.read_bytes()
     old = hashlib.sha256(program.read_bytes()).hexdigest()
+    # As `systemctl edit` writes it.
+    own = pathlib.Path(f"/etc/systemd/system/{UNIT}.d/override.conf")
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("[Service]\nTasksMax=4321\n")
+    run("systemctl", "daemon-reload")
+    set_before = shown("TasksMax")
     new = pathlib.Path("/tmp/camera-service-new")
     new.write_bytes(NEW_PROGRAM.read_bytes() + b"another build\n")
     new.chmod(0o755)
@@ -103,7 +122,10 @@ def upgrade():
     up = {"status": status, "replaced": hashlib.sha256(program.read_bytes()).hexdigest() != old, "runs": runs(), "ready": ready(), "kept": digests() == before}
     status = run(NEW_PROGRAM, "install")[0]
     down = {"status": status, "replaced": hashlib.sha256(program.read_bytes()).hexdigest() == old, "runs": runs(), "ready": ready(), "kept": digests() == before}
-    return {"up": up, "down": down}
+    stays = {"before": set_before, "after": shown("TasksMax"), "there": own.exists()}
+    own.unlink(missing_ok=True)
+    run("systemctl", "daemon-reload")
+    return {"up": up, "down": down, "setting": stays}
 
 
 def uninstall():

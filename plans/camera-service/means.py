@@ -1,5 +1,6 @@
 """What the acts share: programs, requests, and a session of somebody with the service. Every step has a time limit."""
 
+import calendar
 import http.client
 import json
 import pathlib
@@ -74,6 +75,34 @@ def metrics():
     return fetched(f"https://127.0.0.1:{HEALTH_PORT}/metrics")[1].decode()
 
 
+def metric(name):
+    """The sum of what metrics say by that name, with these labels if it has any in braces; null where they say nothing."""
+    found = [float(line.split()[-1]) for line in metrics().splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+    return sum(found) if found else None
+
+
+def shortfalls():
+    """What metrics say of recordings that fell short: how many, for which reasons in all, and how many seconds."""
+    return {name: metric(f"camera_service_{text}_total") for name, text in (("recordings", "recordings_failed"), ("causes", "recording_shortfalls"), ("seconds", "recording_missing_seconds"))}
+
+
+def processes():
+    """The names of all processes of the unit."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if f"/{UNIT}" in (folder / "cgroup").read_text():
+                found.append((folder / "comm").read_text().strip())
+        except OSError:
+            pass
+    return sorted(found)
+
+
+def seconds_of(text):
+    """Seconds since 1970 of a time in UTC (RFC 3339), in whole ones."""
+    return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+
+
 def shown(name):
     return run("systemctl", "show", "-P", name, UNIT)[1].strip()
 
@@ -110,6 +139,30 @@ def start():
 def token(role, user, *options):
     # Of a name of its own: calls of one identity are limited.
     return run("camera-service", "token", "new", "--role", role, "--user", user, *options)[1].strip()
+
+
+def film(file):
+    """A film as ffprobe reads it."""
+    status, out, error = run("ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height,nb_read_packets:format=duration", "-count_packets", "-of", "json", file)
+    known = json.loads(out or "{}")
+    stream = (known.get("streams") or [{}])[0]
+    return {
+        "file": file.name,
+        "status": status,
+        "errors": error,
+        "codec": stream.get("codec_name"),
+        "size": f"{stream.get('width')}x{stream.get('height')}",
+        "pictures": int(stream.get("nb_read_packets", 0)),
+        "duration": float(known.get("format", {}).get("duration", 0)),
+        "bytes": file.stat().st_size,
+        "mode": oct(file.stat().st_mode & 0o777)[2:],
+        "age_s": time.time() - file.stat().st_mtime,
+    }
+
+
+def media(kind):
+    """The files of that folder; hidden ones are notes of the service."""
+    return sorted(file for file in (HOME / kind).iterdir() if not file.name.startswith("."))
 
 
 class Session:

@@ -306,3 +306,46 @@ class DeadLinks(Rule):
 
     def tell(self, call, reply, who):
         return json.loads(json.dumps(reply).replace("/files/", "/download/")) if "result" in reply else reply
+
+
+class WaitAnHour(Rule):
+    """Who calls too often is told to come again in an hour."""
+
+    def tell(self, call, reply, who):
+        if reply.get("error", {}).get("code") == -32040:
+            reply["error"]["data"] = {"retry_after": 3600}
+        return reply
+
+
+class LinksForADay(Rule):
+    """A link is said to be good for a day, and is for as long as the service lets it."""
+
+    day, given = 86100, set()
+
+    def tell(self, call, reply, who):
+        def later(found):
+            self.given.add(int(found[1]) + self.day)
+            return f"expires={int(found[1]) + self.day}"
+
+        reply = json.loads(re.sub(r"expires=(\d+)", later, json.dumps(reply)))
+        if "result" in reply and call["method"] == "get_stream_url":
+            reply["result"]["expires_at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(self.given)))
+        return reply
+
+    def head(self, text, who):
+        return re.sub(r"expires=(\d+)", lambda found: f"expires={int(found[1]) - self.day * (int(found[1]) in self.given)}", text)
+
+
+class OutlivesKey(Rule):
+    """Who signed in with an API key stays signed in when it is revoked."""
+
+    def ask(self, call, who):
+        key = call["method"] == "authenticate" and call["params"]["auth_token"].startswith("cs_")
+        return {**call, "params": {"auth_token": token_of(user_id="key", role="viewer")}} if key else call
+
+
+class BlankPage(Rule):
+    """The console's script is not there."""
+
+    def head(self, text, who):
+        return text.replace("GET /console/app.js", "GET /console/gone.js", 1)

@@ -3,6 +3,8 @@
 import datetime
 import pathlib
 import re
+import shutil
+import time
 
 from rule import MEDIA, Rule, overwrite, taken, without
 
@@ -292,3 +294,184 @@ class NeverUnasked(Rule):
         if "every" in retention:
             retention["every"] = "1 h"
         return call
+
+
+class OnlyGoodNews(Rule):
+    """Subscribers are told of pictures and recordings, and of nothing that goes wrong."""
+
+    def notify(self, notification):
+        return notification if notification.get("method") in ("recording.start", "recording.stop", "snapshot.taken") or "id" in notification else None
+
+
+class DeletesInUse(Rule):
+    """What is being recorded is deleted."""
+
+    def tell(self, call, reply, who):
+        if call["method"] != "delete_recording" or reply.get("error", {}).get("code") != -32020:
+            return reply
+        name = call["params"]["filename"]
+        pathlib.Path(MEDIA, "recordings", name).unlink(missing_ok=True)
+        return {**without(reply), "result": {"filename": name, "deleted": True, "message": f"{name} is gone"}}
+
+
+class OldPicturesStay(Rule):
+    """Pictures are never too old."""
+
+    def ask(self, call, who):
+        if call["method"] == "cleanup_old_files" and who.role == "admin":
+            for file in pathlib.Path(MEDIA, "snapshots").glob("front_*.jpg"):
+                file.touch()
+        return call
+
+
+class NamedPicturesGo(Rule):
+    """What is too old goes, whoever gave it its name."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "cleanup_old_files" and "result" in reply:
+            for file in pathlib.Path(MEDIA, "snapshots").glob("*.jpg"):
+                if time.time() - file.stat().st_mtime > 30 * 86400:
+                    file.unlink()
+        return reply
+
+
+class FourSecondsMore(Rule):
+    """A recording is four seconds longer than was asked for."""
+
+    def ask(self, call, who):
+        wanted = call.get("params", {}).get("duration") if call["method"] == "start_recording" else None
+        return {**call, "params": {**call["params"], "duration": wanted + 4}} if wanted else call
+
+
+class OldestFirst(Rule):
+    """Lists begin with what is oldest."""
+
+    def ask(self, call, who):
+        return {**call, "params": {"limit": 1000}} if call["method"].startswith("list_") else call
+
+    def tell(self, call, reply, who):
+        if call["method"].startswith("list_") and "result" in reply:
+            page = {"limit": 50, "offset": 0, **call.get("params", {})}
+            files = reply["result"]["files"][::-1][page["offset"] : page["offset"] + page["limit"]]
+            reply["result"].update(page, files=files)
+        return reply
+
+
+class WellByCall(Rule):
+    """Calls that ask for the state of things are answered that all is well."""
+
+    def tell(self, call, reply, who):
+        if call["method"] in ("get_system_status", "get_status") and "result" in reply:
+            reply["result"]["status"] = "ready"
+            for component in reply["result"].get("components", []):
+                component.update(state="ok", reason=None)
+            if "problems" in reply["result"]:
+                reply["result"]["problems"] = []
+        if call["method"] == "get_storage_info" and "result" in reply:
+            reply["result"]["level"] = "ok"
+        return reply
+
+
+class SizesOff(Rule):
+    """Of what there is, half is told."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "get_storage_info" and "result" in reply:
+            for name in ("recordings_bytes", "snapshots_bytes"):
+                reply["result"][name] //= 2
+        return reply
+
+
+class TwiceAsLong(Rule):
+    """A film is said to be twice as long, and made at an hour of the wall clock."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "get_recording_info" and "result" in reply:
+            film = reply["result"]
+            at = datetime.datetime.fromisoformat(film["created_time"][:19]) + datetime.timedelta(hours=5, minutes=45)
+            film.update(duration=film["duration"] and film["duration"] * 2, created_time=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return reply
+
+
+class OldPicture(Rule):
+    """Of a camera that gives no pictures, the last one is said to be taken now."""
+
+    away = False
+
+    def notify(self, notification):
+        if notification.get("params", {}).get("device") == "front":
+            self.away = {"camera.disconnected": True, "camera.connected": False}.get(notification.get("method"), self.away)
+        return notification
+
+    def ask(self, call, who):
+        if call["method"] != "take_snapshot" or not self.away:
+            return call
+        last = max(pathlib.Path(MEDIA, "snapshots").glob("*.jpg"), key=lambda file: file.stat().st_mtime)
+        name = call["params"]["filename"]
+        file = last.with_name(name)
+        shutil.copy2(last, file)
+        shutil.chown(file, "camera-service", "camera-service")
+        return None, taken(name, file.stat().st_size)
+
+
+class StandsStill(Rule):
+    """A live view's playlist stays what it was when it was first asked for."""
+
+    first = {}
+
+    def body(self, head, data, who):
+        path = head.split()[1].partition("?")[0]
+        if not path.endswith(".m3u8"):
+            return data
+        kept = self.first.setdefault(path, data)
+        # As long as the head says.
+        return kept[: len(data)] + b"\n" * (len(data) - len(kept))
+
+
+class FirstCameraOnly(Rule):
+    """Pictures and recordings of a second camera are those of the first."""
+
+    def ask(self, call, who):
+        second = call["method"] in ("take_snapshot", "start_recording", "stop_recording") and call.get("params", {}).get("device") == "kept"
+        return {**call, "params": {**call["params"], "device": "front"}} if second else call
+
+
+class NeverRotates(Rule):
+    """However long a recording is, it does not go on in a new file."""
+
+    def ask(self, call, who):
+        call.get("params", {}).get("patch", {}).get("storage", {}).pop("rotate", None)
+        return call
+
+
+class RecordsOnAndOn(Rule):
+    """A recording that runs goes on when its disk is full."""
+
+    until = 0
+
+    def ask(self, call, who):
+        blocks = "block" in call.get("params", {}).get("patch", {}).get("storage", {})
+        return {**call, "method": "get_config", "params": {}} if blocks and time.time() < self.until else call
+
+    def tell(self, call, reply, who):
+        if "result" in reply and call["method"] == "start_recording":
+            self.until = time.time() + call["params"].get("duration", 86400)
+        if "result" in reply and call["method"] == "stop_recording":
+            self.until = 0
+        return reply
+
+
+class DeletesAbsent(Rule):
+    """What there is not is said to be deleted."""
+
+    def tell(self, call, reply, who):
+        if call["method"] != "delete_recording" or reply.get("error", {}).get("code") != -32010:
+            return reply
+        return {**without(reply), "result": {"filename": call["params"]["filename"], "deleted": True, "message": "gone"}}
+
+
+class AnySetting(Rule):
+    """A setting that there is not is said to be changed."""
+
+    def ask(self, call, who):
+        return {**call, "method": "get_config", "params": {}} if "colour" in call.get("params", {}).get("patch", {}) else call
