@@ -32,7 +32,7 @@ fn server() -> Option<Server> {
     let mut openssl = tool("openssl")?;
     openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "5", "-subj", "/CN=database"]);
     support::run(openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-out", &ca, "-keyout", &key]));
-    let share = support::debian().join("usr/share/mysql").display().to_string();
+    let share = support::shared("usr/share/mysql").display().to_string();
     let init = format!(
         "CREATE DATABASE shop; CREATE USER auditor@'%' IDENTIFIED BY '{PASSWORD}'; USE shop;
          CREATE TABLE orders (id INT, paid BOOL, price DECIMAL(30,2), at TIMESTAMP, raw BLOB);

@@ -55,7 +55,7 @@ fn server(implicit: bool) -> Option<Server> {
     std::fs::write(path("server.py"), SERVER).unwrap();
     let port = support::free_port();
     let mut python = std::process::Command::new("/usr/bin/python3");
-    python.env("PYTHONPATH", support::debian().join("usr/lib/python3/dist-packages"));
+    python.env("PYTHONPATH", support::shared("usr/lib/python3/dist-packages"));
     python.args([&path("server.py"), &port.to_string(), &certificate, &key]);
     python.arg(if implicit { "implicit" } else { "starttls" });
     let running = support::start(python.stdin(Stdio::null()).stdout(Stdio::null()));

@@ -500,7 +500,7 @@ async fn says_then_tls(pki: &Pki, greeting: &'static str, replies: &'static [&'s
 #[tokio::test]
 async fn a_mail_server_is_asked_for_tls() {
     let Some(pki) = Pki::new() else { return };
-    let modules = support::debian().join("usr/lib/python3/dist-packages");
+    let modules = support::shared("usr/lib/python3/dist-packages");
     let serve = |options: &[&str]| {
         let port = support::free_port();
         let mut server = std::process::Command::new("/usr/bin/python3");

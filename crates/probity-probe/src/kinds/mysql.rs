@@ -171,7 +171,7 @@ impl Talk for Mysql {
             return refused(&refusal, context, seen);
         }
         seen.know("logged_in", true).know("connect_ms", elapsed_ms(began.elapsed()));
-        for statement in beginning(&version, context) {
+        for statement in beginning(version, context) {
             if let Reply::Refused(refusal) = packets.ask(&statement, capabilities).await? {
                 return refused(&refusal, context, seen);
             }

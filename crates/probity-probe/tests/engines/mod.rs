@@ -57,6 +57,6 @@ pub fn as_words(command: &Command) -> String {
 /// The root of a container: BusyBox, as it stands alone.
 pub fn furnish(rootfs: &Path) {
     std::fs::create_dir_all(rootfs.join("bin")).unwrap();
-    support::install(&support::debian().join("usr/bin/busybox"), &rootfs.join("bin/busybox"));
+    support::install(&support::shared("usr/bin/busybox"), &rootfs.join("bin/busybox"));
     std::os::unix::fs::symlink("busybox", rootfs.join("bin/sh")).unwrap();
 }

@@ -20,7 +20,6 @@ impl Podman {
         let folder = support::folder();
         let path = folder.path();
         let file = |name: &str| path.join(name).display().to_string();
-        let usr = support::debian().join("usr");
         let environment = command
             .get_envs()
             .filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value?.to_str()?)))
@@ -35,16 +34,17 @@ impl Podman {
             .join(" ");
         // Podman hands its own environment to neither of them.
         for name in ["crun", "conmon"] {
-            let script = format!("exec env {environment} {}/bin/{name} \"$@\"", usr.display());
+            let program = support::tool(name)?;
+            let script = format!("exec env {environment} {} \"$@\"", program.get_program().display());
             support::install_script(&script, &path.join(name));
         }
         let containers = format!(
             "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\nruntime = \"crun\"\nconmon_path = [\"{}\"]\n\
-             helper_binaries_dir = [\"{}/lib/podman\"]\n[engine.runtimes]\ncrun = [\"{}\"]\n\
+             helper_binaries_dir = [\"{}\"]\n[engine.runtimes]\ncrun = [\"{}\"]\n\
              [containers]\nnetns = \"none\"\ncgroups = \"disabled\"\nlog_driver = \"k8s-file\"\n\
              default_ulimits = [\"nofile=512:512\", \"nproc=512:512\"]\n",
             file("conmon"),
-            usr.display(),
+            support::shared("usr/lib/podman").display(),
             file("crun")
         );
         let storage = format!(

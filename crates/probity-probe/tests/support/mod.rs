@@ -23,6 +23,12 @@ pub fn debian() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/debian").canonicalize().unwrap_or_default()
 }
 
+/// A file or folder of Debian's that `scripts/debian-tools` unpacked, or the machine's own: what is installed is not unpacked.
+pub fn shared(path: &str) -> PathBuf {
+    let unpacked = debian().join(path);
+    if unpacked.exists() { unpacked } else { Path::new("/").join(path) }
+}
+
 /// The program of Debian's that `scripts/debian-tools` unpacked, or the machine's own of that name.
 ///
 /// `None` where the tools were not unpacked: the test then returns. In CI that is a failure.

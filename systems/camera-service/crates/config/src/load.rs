@@ -53,17 +53,29 @@ pub fn parse(text: &str, name: &str, environment: &Environment) -> Result<Config
         let error = error.without_snippet();
         let place =
             error.location().map_or((1, 1), |location| (location.line().max(1), location.column().max(1)));
-        invalid(place, describe(error))
+        invalid(place, describe(error, key_at(text, place)))
     })?;
     validate::validate(&config)
         .map_err(|(key, why)| invalid(document.place(&key), format!("`{key}`: {why}")))?;
     Ok(config)
 }
 
-/// What the YAML reader found, in an operator's words.
-fn describe(error: &Error) -> String {
+/// The key that is written at this line and column.
+fn key_at(text: &str, (line, column): (u64, u64)) -> Option<&str> {
+    let index = |number: u64| usize::try_from(number).ok()?.checked_sub(1);
+    let line = text.lines().nth(index(line)?)?;
+    let (start, _) = line.char_indices().nth(index(column)?)?;
+    let key = line.get(start..)?.split(':').next()?.trim();
+    Some(key.trim_matches(['"', '\'']))
+}
+
+/// What the YAML reader found, in an operator's words. `written` is the key there: with a variable anywhere, the reader itself names
+/// none, so that it shows no value.
+fn describe(error: &Error, written: Option<&str>) -> String {
     match error {
-        Error::SerdeUnknownField { field, expected, .. } => unknown_key(field, expected.iter().copied()),
+        Error::SerdeUnknownField { field, expected, .. } => {
+            unknown_key(written.unwrap_or(field), expected.iter().copied())
+        }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
             format!("`{variant}` is not one of {}", expected.join(", "))
         }

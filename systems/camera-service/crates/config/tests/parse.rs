@@ -74,6 +74,15 @@ fn what_is_wrong_is_said_with_its_place_and_what_would_be_right() {
             "colour: blue",
             "c.yaml:1:1: unknown key `colour`; known here: server, security, limits, media, cameras, discovery, storage, log, audit_log",
         ),
+        // A variable elsewhere, or as the value of the key itself.
+        (
+            "server:\n  lisen: 127.0.0.1:1\n  public_url: \"${HERE:-http://x}\"",
+            "c.yaml:2:3: unknown key `lisen`; did you mean `listen`?",
+        ),
+        (
+            "storage:\n  retention: {\"agee\": \"${DAYS:-30 d}\"}",
+            "c.yaml:2:15: unknown key `agee`; did you mean `age`?",
+        ),
         ("limits:\n  burst: 3\n  burst: 4", "c.yaml:3:3: the key `burst` is repeated: write it once"),
         ("server: {}\nserver: {}", "c.yaml:2:1: the key `server` is repeated: write it once"),
         ("cameras:\n- name: a\n", "c.yaml:2:3: the key `source` is missing here, and is required"),
