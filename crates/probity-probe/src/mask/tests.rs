@@ -239,8 +239,11 @@ const BEFORE: &[&str] = &[
     "Basic ",
 ];
 
+/// How a character is written in an escape.
+type Escape = fn(char) -> String;
+
 /// Each character that is no letter and no digit in the escape of an encoder.
-const ESCAPED: &[(&str, fn(char) -> String)] = &[
+const ESCAPED: &[(&str, Escape)] = &[
     ("percent", |c| format!("%{:02X}", u32::from(c))),
     ("percent twice", |c| format!("%25{:02X}", u32::from(c))),
     ("json", |c| format!("\\u{:04x}", u32::from(c))),
