@@ -70,6 +70,12 @@ def events():
     return {"subscriber": subscriber.events(topics, 5), "chosen": chosen.events(topics, 5), "former": former.events(topics, 1), "elsewhere": elsewhere.events(topics, 1), "stranger": stranger.events(topics, 1)}
 
 
+def given_up(session):
+    """Of a recording into which no pictures come, nothing more is to be seen: it is stopped."""
+    session.call("stop_recording", device="front")
+    return {"grown_s": None}
+
+
 def at_once():
     """A picture of a second camera; and recordings of both at once, the first of which goes on in a new file every two seconds. That of the second is stopped earlier. And what is answered meanwhile to what cannot be done: to record the first one twice, to delete what there is not, and to change a setting that there is not."""
     admin = Session(token("admin", "at-once"))
@@ -78,7 +84,13 @@ def at_once():
     admin.call("modify_config", patch={"storage": {"rotate": {"every": "2 s"}}})
     first = begun(admin)
     second = begun(admin, "kept")
-    seen = {"grown_s": [grows(first), grows(second)]}
+    grown = grows(first)
+    if grown is None:
+        given_up(admin)
+        admin.call("stop_recording", device="kept")
+        admin.call("modify_config", patch={"storage": {"rotate": {"every": "1 h"}}})
+        return {"grown_s": [None, None]}
+    seen = {"grown_s": [grown, grows(second)]}
     seen["twice"] = admin.call("start_recording", device="front")
     seen["absent"] = admin.call("delete_recording", filename="absent.mp4")
     seen["unknown"] = admin.call("modify_config", patch={"colour": "red"})
@@ -102,6 +114,8 @@ def disk_fills():
     admin = Session(token("admin", "disk-fills"))
     file = begun(admin, duration=60)
     seen = {"grown_s": grows(file)}
+    if seen["grown_s"] is None:
+        return given_up(admin)
     admin.call("modify_config", patch={"storage": {"warn": "1 %", "block": "2 %"}})
     seen["ended_s"] = until(lambda: time.sleep(0.5) or state_of_recording(admin) not in ("recording", None), 20)
     state = status_of_front(admin).get("recording_state") or {}
@@ -152,6 +166,8 @@ def broken_off():
     subscriber.call("subscribe_events", topics=topics)
     file, before = begun(operator), shortfalls()
     seen = {"grown_s": grows(file)}
+    if seen["grown_s"] is None:
+        return given_up(operator)
     seen["deletion"], seen["file_there"] = operator.call("delete_recording", filename=file.name), file.exists()
     up = lambda number: f'camera_service_camera_up{{device="front"}} {number}' in metrics()
     FFMPEG.rename(AWAY)

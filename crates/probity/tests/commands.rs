@@ -9,7 +9,7 @@
 
 mod support;
 
-use support::{Home, code, stderr, stdout};
+use support::{Home, code, is_root, stderr, stdout};
 
 /// A plan about a file of the test's own.
 fn plan(home: &Home, condition: &str) -> String {
@@ -674,16 +674,6 @@ fn try_prints_facts_with_their_types() {
     let unknown = home.run(&["try", "telepathy", "x"]);
     assert_eq!(code(&unknown), 3);
     assert!(stderr(&unknown).contains("neither a plan (*.yaml) nor a kind"), "{}", stderr(&unknown));
-}
-
-/// Whether this is root; says what is left out where not.
-fn is_root(otherwise: &str) -> bool {
-    let root = rustix::process::geteuid().is_root();
-    assert!(root || std::env::var_os("CI").is_none(), "CI runs these tests as root");
-    if !root {
-        eprintln!("SKIPPED: {otherwise}");
-    }
-    root
 }
 
 /// The binary on a network and among processes of its own, as root: others' servers come and go.

@@ -16,14 +16,14 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use elsewhere::{Inside, boots, introductions, is_root, log, observations, plan, until};
+use elsewhere::{Inside, boots, introductions, log, observations, plan, until};
 use machine::Machine;
 use serde_json::Value as Json;
-use support::{Home, code, root, stderr, stdout};
+use support::{Home, code, is_root, root, stderr, stdout};
 
 #[test]
 fn what_is_inside_a_process_s_namespaces_is_seen_from_there_and_verifies() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let inside = Inside::usual();
@@ -88,7 +88,7 @@ fn what_is_inside_a_process_s_namespaces_is_seen_from_there_and_verifies() {
 
 #[test]
 fn a_network_namespace_is_another_network_with_the_same_files() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let name = format!("probity-{}", std::process::id());
@@ -139,7 +139,7 @@ fn a_network_namespace_is_another_network_with_the_same_files() {
 
 #[test]
 fn a_booted_container_is_found_by_its_name() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let machine = Machine::boot(&root());
@@ -171,7 +171,7 @@ fn a_booted_container_is_found_by_its_name() {
 
 #[test]
 fn a_machine_that_is_rebooted_is_reached_again_and_its_unit_is_watched() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let machine = Machine::boot(&root());
@@ -221,7 +221,7 @@ fn a_machine_that_is_rebooted_is_reached_again_and_its_unit_is_watched() {
 /// The tools of Docker and the like are scripts here that answer as those do: no engine is started.
 #[test]
 fn the_tool_of_an_engine_names_the_process_of_a_container() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let inside = Inside::usual();
@@ -291,7 +291,7 @@ fn the_tool_of_an_engine_names_the_process_of_a_container() {
 
 #[test]
 fn a_connection_that_is_lost_is_a_barrier_until_it_is_made_anew() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let inside = Inside::usual();
@@ -345,7 +345,7 @@ fn a_connection_that_is_lost_is_a_barrier_until_it_is_made_anew() {
 
 #[test]
 fn what_cannot_be_reached_is_never_taken_for_absent() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     // A process that is no more.
@@ -389,7 +389,7 @@ fn what_cannot_be_reached_is_never_taken_for_absent() {
 
 #[test]
 fn a_secret_goes_over_the_pipe_only_and_is_masked() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let inside = Inside::usual();
@@ -420,7 +420,7 @@ fn a_secret_goes_over_the_pipe_only_and_is_masked() {
 
 #[test]
 fn an_undo_runs_where_the_act_was_done_and_one_that_fails_withholds_the_acceptance() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let inside = Inside::usual();
@@ -459,7 +459,7 @@ fn an_undo_runs_where_the_act_was_done_and_one_that_fails_withholds_the_acceptan
 
 #[test]
 fn every_kind_sees_through_an_observer_what_it_sees_here() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     // In the very same namespaces, so that what differs is only who looks.
@@ -560,7 +560,7 @@ fn a_plan_that_names_nobody_is_refused_with_who_was_meant() {
 
 #[test]
 fn what_runs_there_can_neither_change_our_program_nor_do_more_than_what_it_runs_among() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let inside = Inside::new(
@@ -609,7 +609,7 @@ fn what_runs_there_can_neither_change_our_program_nor_do_more_than_what_it_runs_
 /// A program of anybody's that calls itself as the containers' keeper does is not asked.
 #[test]
 fn only_root_keeps_containers() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let poses = "exec -a systemd-nspawn unshare --map-root-user --pid --fork --mount --mount-proc --kill-child sh -c 'sleep 600; :' sh --machine=posed";
@@ -632,7 +632,7 @@ fn only_root_keeps_containers() {
 
 #[test]
 fn what_is_left_of_a_network_after_its_end_is_looked_at_no_more() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let name = format!("probity-ghost-{}", std::process::id());

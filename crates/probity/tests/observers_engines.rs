@@ -20,7 +20,7 @@ use std::process::{Command, Output};
 use engines::docker::Docker;
 use engines::lxc::Lxc;
 use engines::podman::Podman;
-use home::{Home, code, stderr, stdout};
+use home::{Home, code, is_root, stderr, stdout};
 
 const PROBITY: &str = env!("CARGO_BIN_EXE_probity");
 
@@ -38,17 +38,8 @@ verdict:
   - { label: NOT SEEN }
 ";
 
-fn is_root() -> bool {
-    let root = support::root();
-    assert!(root || std::env::var_os("CI").is_none(), "CI runs these tests as root");
-    if !root {
-        eprintln!("SKIPPED: only root enters containers");
-    }
-    root
-}
-
 fn start() -> Option<Podman> {
-    is_root().then(Podman::start).flatten()
+    is_root("only root enters containers").then(Podman::start).flatten()
 }
 
 /// Starts `web`, which sleeps.
@@ -100,7 +91,7 @@ fn what_is_inside_a_container_of_podman_is_seen_from_there() {
 
 #[test]
 fn what_is_inside_a_container_of_docker_is_seen_from_there() {
-    let Some(docker) = is_root().then(Docker::start).flatten() else { return };
+    let Some(docker) = is_root("only root enters containers").then(Docker::start).flatten() else { return };
     let home = Home::new();
     mark(&docker.rootfs());
     docker.run_web();
@@ -116,7 +107,9 @@ fn what_is_inside_a_container_of_docker_is_seen_from_there() {
 
 #[test]
 fn what_is_inside_a_container_of_lxc_is_seen_from_there() {
-    let Some(lxc) = is_root().then(|| Lxc::start(mark)).flatten() else { return };
+    let Some(lxc) = is_root("only root enters containers").then(|| Lxc::start(mark)).flatten() else {
+        return;
+    };
     let home = Home::new();
     let said = introduced(&judged(lxc.beside(Path::new(PROBITY)), &home), &home);
     assert!(said.contains("which lxc named"), "{said}");

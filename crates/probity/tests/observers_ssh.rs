@@ -14,9 +14,9 @@ mod support;
 
 use std::process::{Child, Command, Stdio};
 
-use elsewhere::{boots, introductions, is_root, log, observations, plan, until};
+use elsewhere::{boots, introductions, log, observations, plan, until};
 use machine::Machine;
-use support::{Home, code, root, stderr, stdout};
+use support::{Home, code, is_root, root, stderr, stdout};
 
 /// A script of a shell that runs what follows the first argument with that as root's configuration of ssh, in a mount namespace of its own.
 const OWN_CONFIG: &str =
@@ -136,7 +136,7 @@ impl Drop for Sshd {
 
 #[test]
 fn another_machine_is_reached_by_the_operator_s_own_ssh() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let sshd = Sshd::start();
@@ -174,7 +174,7 @@ fn another_machine_is_reached_by_the_operator_s_own_ssh() {
 
 #[test]
 fn a_way_that_is_closed_or_leads_to_somebody_else_is_a_barrier() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let sshd = Sshd::start();
@@ -213,7 +213,7 @@ fn a_way_that_is_closed_or_leads_to_somebody_else_is_a_barrier() {
 
 #[test]
 fn a_connection_that_is_cut_is_made_anew() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let sshd = Sshd::start();
@@ -242,7 +242,7 @@ fn a_connection_that_is_cut_is_made_anew() {
 
 #[test]
 fn a_connection_that_is_cut_while_the_program_is_copied_leaves_nothing_behind() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let sshd = Sshd::start();
@@ -265,7 +265,7 @@ fn a_connection_that_is_cut_while_the_program_is_copied_leaves_nothing_behind() 
 
 #[test]
 fn a_machine_that_is_reached_by_ssh_is_rebooted_and_reached_again() {
-    if !is_root() {
+    if !is_root("only root enters namespaces") {
         return;
     }
     let (machine, home) = (Machine::boot(&root()), Home::new());

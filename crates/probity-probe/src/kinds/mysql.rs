@@ -346,8 +346,8 @@ fn without_zeros(text: &str) -> Cow<'_, str> {
 fn value(name: &str, bytes: &[u8], ty: ColumnType) -> Result<Value, Blocked> {
     use ColumnType as Type;
     if ty == Type::MYSQL_TYPE_BIT {
-        let number = bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-        return Ok(Number::parse(&number.to_string()).map_or(Value::Null, Value::Number));
+        // At most 64 bits, the highest first.
+        return Ok(bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)).into());
     }
     let text = std::str::from_utf8(bytes).map_err(|_| {
         Blocked::new(Barrier::Protocol, format!("column {name} is not UTF-8; say HEX({name})"))

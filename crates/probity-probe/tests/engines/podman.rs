@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Apart, furnish};
+use super::{Apart, as_words, furnish};
 use crate::support;
 
 /// A Podman of its own: storage, configuration and socket in a folder, in mount and process namespaces that go with it.
@@ -16,27 +16,19 @@ pub struct Podman {
 impl Podman {
     /// Starts one with an image `localhost/busybox`. `None` where the tools were not unpacked. Needs root.
     pub fn start() -> Option<Self> {
-        let command = support::tool("podman")?;
         let folder = support::folder();
         let path = folder.path();
         let file = |name: &str| path.join(name).display().to_string();
-        let environment = command
-            .get_envs()
-            .filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value?.to_str()?)))
-            .chain([
-                format!("HOME={}", path.display()),
-                format!("CONTAINERS_CONF={}", file("containers.conf")),
-                format!("CONTAINERS_STORAGE_CONF={}", file("storage.conf")),
-                format!("CONTAINERS_REGISTRIES_CONF={}", file("registries.conf")),
-            ])
-            .map(|pair| format!("'{pair}'"))
-            .collect::<Vec<_>>()
-            .join(" ");
+        let configured = |name: &str| {
+            let mut command = support::tool(name)?;
+            command.env("HOME", path).env("CONTAINERS_CONF", file("containers.conf"));
+            command.env("CONTAINERS_STORAGE_CONF", file("storage.conf"));
+            command.env("CONTAINERS_REGISTRIES_CONF", file("registries.conf"));
+            Some(as_words(&command))
+        };
         // Podman hands its own environment to neither of them.
         for name in ["crun", "conmon"] {
-            let program = support::tool(name)?;
-            let script = format!("exec env {environment} {} \"$@\"", program.get_program().display());
-            support::install_script(&script, &path.join(name));
+            support::install_script(&format!("exec {} \"$@\"", configured(name)?), &path.join(name));
         }
         let containers = format!(
             "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\nruntime = \"crun\"\nconmon_path = [\"{}\"]\n\
@@ -62,7 +54,8 @@ impl Podman {
         // crun knows cgroups of one sort or the other, not both at once as some machines have them; none is used here.
         let script = format!(
             "mount -t cgroup2 none /sys/fs/cgroup || :\n\
-             env {environment} podman --tmpdir {} system service --time=0 unix://{} & wait",
+             {} --tmpdir {} system service --time=0 unix://{} & wait",
+            configured("podman")?,
             file("tmp"),
             file("podman.sock")
         );

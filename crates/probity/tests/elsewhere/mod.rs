@@ -11,16 +11,6 @@ use serde_json::Value as Json;
 
 use crate::support::Home;
 
-/// Whether we are root; if not, says what was left out, and fails where nothing may be.
-pub fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    assert!(root || std::env::var_os("CI").is_none(), "CI runs these tests as root");
-    if !root {
-        eprintln!("SKIPPED: only root enters namespaces");
-    }
-    root
-}
-
 pub fn until(what: &str, is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {

@@ -23,6 +23,16 @@ pub fn probity() -> Command {
     command
 }
 
+/// Whether this is root; where not, says what is left out, and fails where nothing may be.
+pub fn is_root(left_out: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    assert!(root || std::env::var_os("CI").is_none(), "CI runs these tests as root");
+    if !root {
+        eprintln!("SKIPPED: {left_out}");
+    }
+    root
+}
+
 /// A folder with a home for the key and the ledger; it goes away with the test.
 pub struct Home {
     folder: tempfile::TempDir,
