@@ -45,6 +45,11 @@ impl<'e> Layers<'e> {
         self.escapes.at(at).iter().filter(move |read| self.has(read))
     }
 
+    /// Where any escape begins, from the first to the last.
+    pub(super) fn places(self) -> impl Iterator<Item = usize> {
+        self.escapes.places().map(|(at, _)| at)
+    }
+
     /// Behind the `=` at this place, should it end a name and begin no escape.
     pub(super) fn behind_equals(self, bytes: &[u8], at: usize) -> Option<usize> {
         let is_written = bytes.get(at) == Some(&b'=');

@@ -14,13 +14,21 @@ pub(super) fn decode(bytes: &[u8], layers: Layers<'_>, least: usize, decoded: &m
     let depth = layers.depth;
     if depth > 0 {
         let mut runs = Runs::new(depth, least, decoded);
-        let mut at = 0;
+        let (mut at, mut places) = (0, layers.places().peekable());
         while let Some(undone) = layers.byte(bytes, at) {
+            while places.next_if(|place| *place < at).is_some() {}
+            let next = places.peek().copied().unwrap_or(bytes.len());
+            let is_foreign = at < next && !stands(bytes[at]);
             let quoted = layers.quoted().filter(|_| escape::begins(bytes[at]));
             let quoted = quoted.and_then(|layers| layers.byte(bytes, at));
             let undone = quoted.filter(|quoted| runs.may_go_on(quoted.byte)).unwrap_or(undone);
             at = undone.end;
             runs.read(&undone);
+            // What no list has, has ended one; lists without escapes, up to the last such byte before the next, are not looked for.
+            let passed = bytes.get(at..next).unwrap_or_default();
+            if let Some(last) = passed.iter().rposition(|byte| !stands(*byte)).filter(|_| is_foreign) {
+                at += last;
+            }
         }
         return runs.finish();
     }
@@ -149,10 +157,59 @@ impl<'d, F: FnMut(&Decoded)> Runs<'d, F> {
 
 /// The byte that a word is the number of: in hexadecimal behind `0x`, else in decimal; of a signed byte too.
 fn number(word: &[u8]) -> Option<u8> {
-    let word = std::str::from_utf8(word).ok().filter(|word| word.len() <= MAX_NUMBER)?;
+    let is_begun = word.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-');
+    let word = std::str::from_utf8(word).ok().filter(|word| is_begun && word.len() <= MAX_NUMBER)?;
     match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
         Some(digits) => u8::from_str_radix(digits, 16).ok(),
         None if word.starts_with('-') => word.parse::<i8>().ok().map(i8::cast_unsigned),
         None => word.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::escape::Escapes;
+    use super::super::layers::Equals;
+    use super::*;
+
+    /// What is decoded, and where it stands.
+    type Found = Vec<(Vec<u8>, Vec<(usize, usize)>)>;
+
+    /// Every byte read, one after another.
+    fn without_passing(bytes: &[u8], layers: Layers<'_>, decoded: &mut impl FnMut(&Decoded)) {
+        let (mut runs, mut at) = (Runs::new(layers.depth, 2, decoded), 0);
+        while let Some(undone) = layers.byte(bytes, at) {
+            let quoted = layers.quoted().filter(|_| escape::begins(bytes[at]));
+            let quoted = quoted.and_then(|layers| layers.byte(bytes, at));
+            let undone = quoted.filter(|quoted| runs.may_go_on(quoted.byte)).unwrap_or(undone);
+            at = undone.end;
+            runs.read(&undone);
+        }
+        runs.finish();
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_passed_over_holds_no_list(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "12", "99", "-7", "0x3f", "300", ",", " ", ", ", "\n", "g", "name", "(", "=", "=32", "=2C", "=20", "=\n", "%2C",
+                    "%31", "%0A", "%25", "\\u0034", "\\n", "&#57;", "+", "é",
+                ]),
+                0..40,
+            ),
+            depth in 1_u8..=2,
+            quoted: bool,
+        ) {
+            let text = parts.concat();
+            let escapes = Escapes::new(text.as_bytes(), 3);
+            let layers = Layers::new(&escapes, depth, if quoted { Equals::Quoted } else { Equals::Itself });
+            let (mut found, mut all) = (Found::new(), Found::new());
+            decode(text.as_bytes(), layers, 2, &mut |run: &Decoded| found.push((run.bytes.clone(), run.spans.clone())));
+            without_passing(text.as_bytes(), layers, &mut |run: &Decoded| all.push((run.bytes.clone(), run.spans.clone())));
+            prop_assert_eq!(found, all, "{:?}", text);
+        }
     }
 }
