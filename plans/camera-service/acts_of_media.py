@@ -67,7 +67,8 @@ def events():
     operator.call("take_snapshot", device="front", filename="event.jpg")
     operator.call("start_recording", device="front")
     operator.call("stop_recording", device="front")
-    return {"subscriber": subscriber.events(topics, 5), "chosen": chosen.events(topics, 5), "former": former.events(topics, 1), "elsewhere": elsewhere.events(topics, 1), "stranger": stranger.events(topics, 1)}
+    told = subscriber.events(topics, 5)
+    return {"subscriber": told, "often": [subscriber.told.count(topic) for topic in topics], "chosen": chosen.events(topics, 5), "former": former.events(topics, 1), "elsewhere": elsewhere.events(topics, 1), "stranger": stranger.events(topics, 1)}
 
 
 def given_up(session):
@@ -125,7 +126,7 @@ def disk_fills():
 
 
 def names():
-    """Names of files that lead out of the folders of media, and a picture that is deleted by its name."""
+    """Names of files that lead out of the folders of media, a picture that is deleted by its name, and two that have none."""
     outside, kept, picture = HOME / "out.jpg", HOME / "snapshots/kept.jpg", HOME / "snapshots/gone.jpg"
     operator = Session(token("operator", "names"))
     operator.call("take_snapshot", device="front", filename=kept.name)
@@ -137,7 +138,9 @@ def names():
         "across": isinstance(operator.call("delete_recording", filename=f"../snapshots/{kept.name}"), dict) or not kept.exists(),
     }
     operator.call("delete_snapshot", filename=picture.name)
-    return {**seen, "gone": not picture.exists()}
+    # Without a name of their own, one right after the other.
+    two = [taken["filename"] for taken in (operator.call("take_snapshot", device="front") for _ in range(2)) if isinstance(taken, dict)]
+    return {**seen, "gone": not picture.exists(), "apart": len(set(two)) == 2 and all((HOME / "snapshots" / name).exists() for name in two)}
 
 
 def status_of_front(session):

@@ -143,16 +143,19 @@ def token(role, user, *options):
 
 def film(file):
     """A film as ffprobe reads it."""
-    status, out, error = run("ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height,nb_read_packets:format=duration", "-count_packets", "-of", "json", file)
+    status, out, error = run("ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height:format=duration:packet=pts_time", "-select_streams", "v", "-of", "json", file)
     known = json.loads(out or "{}")
     stream = (known.get("streams") or [{}])[0]
+    times = sorted(float(packet["pts_time"]) for packet in known.get("packets", []) if "pts_time" in packet)
     return {
         "file": file.name,
         "status": status,
         "errors": error,
         "codec": stream.get("codec_name"),
         "size": f"{stream.get('width')}x{stream.get('height')}",
-        "pictures": int(stream.get("nb_read_packets", 0)),
+        "pictures": len(times),
+        # The longest time from one picture to the next.
+        "gap_s": max((round(later - time, 3) for time, later in zip(times, times[1:])), default=None),
         "duration": float(known.get("format", {}).get("duration", 0)),
         "bytes": file.stat().st_size,
         "mode": oct(file.stat().st_mode & 0o777)[2:],

@@ -100,7 +100,7 @@ class Rule:
         return reply
 
     def notify(self, notification):
-        """A notification; None keeps it back."""
+        """A notification, or several; None keeps it back."""
         return notification
 
     def batch(self, replies, who):

@@ -4,6 +4,7 @@ import datetime
 import pathlib
 import re
 import shutil
+import subprocess
 import time
 
 from rule import MEDIA, Rule, overwrite, taken, without
@@ -301,6 +302,37 @@ class OnlyGoodNews(Rule):
 
     def notify(self, notification):
         return notification if notification.get("method") in ("recording.start", "recording.stop", "snapshot.taken") or "id" in notification else None
+
+
+class TellsTwice(Rule):
+    """Who is told of something is told twice."""
+
+    def notify(self, notification):
+        return [notification, notification]
+
+
+class OneName(Rule):
+    """Pictures without a name of their own are all called alike."""
+
+    def ask(self, call, who):
+        named = call["method"] != "take_snapshot" or "filename" in call.get("params", {})
+        return call if named else {**call, "params": {**call["params"], "filename": "front.jpg"}}
+
+
+class WithHoles(Rule):
+    """A recording lacks two fifths of each second once it has ended, and is as long as before."""
+
+    def __init__(self):
+        self.holed = set()
+
+    def tell(self, call, reply, who):
+        ended = (reply.get("result") or {}).get("recording_state") if call["method"] == "get_camera_status" else None
+        if ended and ended["status"] == "stopped" and ended["filename"] not in self.holed:
+            self.holed.add(ended["filename"])
+            file, holed = pathlib.Path(MEDIA, "recordings", ended["filename"]), pathlib.Path("/run/holed.mp4")
+            subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", file, "-vf", r"select=lt(mod(t\,1)\,0.6)", "-fps_mode", "passthrough", holed], stdin=subprocess.DEVNULL, check=True)
+            overwrite(file, lambda _: holed.read_bytes())
+        return reply
 
 
 class DeletesInUse(Rule):
