@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::assertions::{Assertions, MAX_SENTENCE, labelled, without_marks};
 use crate::document::{Cell, Place, Statement};
+use super::{numbered, ticked};
 use crate::quantity::Quantity;
 use probity_diagnostic::Level;
 
@@ -16,7 +17,8 @@ pub const RULE: Rule = Rule {
     level: Level::Error,
     title: "As many are announced as are not listed.",
     explanation: "A heading or line that ends with a number of things (\"Extensions (8 new fields)\", \"Tools (12)\") and is followed by one list of single items, \
-        or one table, and nothing else, whose number is another; and a number of things right before their names (\"7 models: a, b, c\"). Lists that \
+        or one table, and nothing else, whose number is another; a number of things right before their names (\"7 models: a, b, c\"), or over headings or items that are \
+        numbered from one on; and \"Pages (5/8)\" over eight rows or items of which another number is ticked. Lists that \
         say they are examples, or whose items hold several things, are not counted.",
     example: "### Resource extensions (8 new fields)\n\n- `a`\n- `b`\n- `c`",
 };
@@ -40,13 +42,15 @@ pattern!(
 const MAX_NAME: usize = 70;
 
 /// A list that is shorter by more names groups or examples.
-const MAX_APART: usize = 2;
+pub(super) const MAX_APART: usize = 2;
 
 /// A higher number is a year, a percentage or a measure.
-const MAX_TOLD: usize = 40;
+pub(super) const MAX_TOLD: usize = 40;
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    numbered::check(all, found);
+    ticked::check(all, found);
     let statements = &all.document.statements;
     let counts = |s: &Statement| s.lower.len() <= MAX_SENTENCE && s.lower.bytes().any(|byte| byte.is_ascii_digit());
     for (at, announced) in statements.iter().enumerate().filter(|(_, s)| counts(s)) {
