@@ -817,6 +817,14 @@ fn what_is_numbered_from_one_on_is_counted() {
 }
 
 #[test]
+fn all_of_a_heading_are_rows_of_its_table() {
+    let table = |fraction: &str| {
+        format!("### Shop ({fraction}) - ✅ COMPLETE\n\n| Page | Place |\n|---|---|\n| Home | top |\n| Search | left |\n| Cart | right |")
+    };
+    only("count-not-list", &[&table("4/4")], &[&table("3/3"), &table("5/5"), &table("4/6")]);
+}
+
+#[test]
 fn a_fraction_over_signs_is_the_number_of_ticks() {
     let table = |fraction: &str, last: &str| {
         format!("### Pages ({fraction})\n\n| Page | Status |\n|---|---|\n| Home | ✅ Done |\n| Search | ✅ Done |\n| Cart | {last} |")
@@ -874,4 +882,14 @@ fn what_is_complete_has_no_open_box_among_ticked_ones() {
             "# Report\n\n## Sprint 3\n\n- [x] Import\n- [ ] Export\n- [x] Search",
         ],
     );
+}
+
+#[test]
+fn a_tolerance_is_no_target_and_what_begins_with_nought_is_no_count() {
+    let row = |target: &str, actual: &str| {
+        format!("| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | {target} | {actual} | ✅ Exceeded |")
+    };
+    only("target-missed", &[&row("0.1%", "0.01%")], &[&row("±0.1%", "±0.01%")]);
+    let roles = |number: &str| format!("### Roles ({number})\n\n| Role | Since |\n|---|---|\n| admin | May |\n| guest | June |\n| owner | July |");
+    only("count-not-list", &[&roles("4")], &[&roles("04")]);
 }

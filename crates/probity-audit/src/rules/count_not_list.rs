@@ -27,6 +27,8 @@ pattern!(
     ANNOUNCED,
     r"(?:[(:] ?(\d+) (?:new |different |separate |additional |unique |individual |mcp |core )?(?:fields|endpoints|services|modules|components|files|tables|columns|methods|functions|commands|tools|hooks|routes|models|parameters|options|rules|agents|classes|packages|workflows|scenarios|queries|indexes|indices|metrics|permissions|roles|events|test cases|checks|categories|bugs|languages|plugins|screens|views|types)\)?[^a-z0-9%]*$| \((\d+)(?: total)?\)[^a-z0-9%]*$)"
 );
+// "Publishing (6/6) - ✅ COMPLETE" over a table of five.
+pattern!(WHOLE, r" \((\d+)/(\d+)\)[^a-z0-9%]*(?:completed?)?[^a-z0-9%]*$");
 pattern!(
     NAMED,
     r"\b(\d+) ((?:[a-z][a-z-]* ){0,2}(?:fields|services|modules|components|tables|models|agents|agent types|types|roles|categories|languages|plugins|strategies|modes|phases|stages|themes|providers|layers|levels|methods|browsers|platforms|formats|environments))(?: available| supported| implemented| defined| active| total)?(?:: | \()([^():;]{6,300})"
@@ -66,6 +68,13 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
                 let message = format!("{told} are announced, and {listed} are listed");
                 found.push(Finding::new(message, [announced.line, first.line]));
             }
+        } else if let Some(told) = whole(announced)
+            && matches!(statements.get(at + 1).map(|s| s.place), Some(Place::Row { .. }))
+            && let Some((listed, first, _)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default(), told)
+            && (1..=MAX_APART).contains(&listed.abs_diff(told))
+        {
+            let message = format!("{told} of {told} are announced, and {listed} are listed");
+            found.push(Finding::new(message, [announced.line, first.line]));
         } else if matches!(announced.place, Place::Prose | Place::Item { .. }) && announced.lower.contains(", ") {
             found.extend(named(announced));
         }
@@ -73,7 +82,15 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 }
 
 fn number(text: Option<regex::Match<'_>>) -> Option<usize> {
-    text.and_then(|number| number.as_str().parse().ok())
+    // "Roles (04)" is the fourth.
+    text.map(|number| number.as_str()).filter(|number| !number.starts_with('0'))?.parse().ok()
+}
+
+/// A heading's "(6/6)": all there are, where these are no marks.
+fn whole(announced: &Statement) -> Option<usize> {
+    let parts = WHOLE.captures(&announced.lower).filter(|_| matches!(announced.place, Place::Heading(_)))?;
+    let (told, of) = (number(parts.get(1))?, number(parts.get(2))?);
+    (told == of && (2..=MAX_TOLD).contains(&told) && told != 5 && told != 10).then_some(told)
 }
 
 /// How many single things the list or table holds that follows, if nothing else stands in the section; whether they are bare names.
