@@ -23,7 +23,7 @@ pub(super) fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let statements = &all.document.statements;
     for (at, statement) in statements.iter().enumerate() {
         let Some((table, row)) = all.document.cells(statement) else { continue };
-        if !table.rows.last().is_some_and(|last| last.line == row.line)
+        if table.rows.last().is_none_or(|last| last.line != row.line)
             || table.rows.len() < MIN_ROWS
             || OTHER.is_in(all.document.heading(table.heading))
         {
