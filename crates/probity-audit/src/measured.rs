@@ -2,10 +2,10 @@
 
 /// Of the findings at the first run over the last reports that no rule had seen: how many are right to both of who judged
 /// them, of how many.
-pub const RIGHT: (u32, u32) = (35, 47);
+pub const RIGHT: (u32, u32) = (7, 10);
 
 /// Of the defects that readers saw in public reports who did not know the rules: how many are found, of how many.
-pub const FOUND: (u32, u32) = (5, 224);
+pub const FOUND: (u32, u32) = (7, 225);
 
 /// What silence is worth.
 pub(crate) fn silence() -> String {

@@ -357,6 +357,7 @@ fn is_rough(before: &str, after: &str) -> bool {
         || [
             "~",
             "≈",
+            "±",
             "about",
             "roughly",
             "around",

@@ -791,3 +791,105 @@ fn what_a_thing_cannot_do_is_no_limit_of_the_report() {
         ],
     );
 }
+
+#[test]
+fn what_is_numbered_from_one_on_is_counted() {
+    only(
+        "count-not-list",
+        &[
+            "## Sections fixed (4 total)\n\n### 1. Porch\n\n### 2. Hall\n\n### 3. Stairs\n\n### 4. Attic\n\n### 5. Cellar",
+            "## Compose files (3 files)\n\n### 1. `base.yml`\n\n### 2. `test.yml`",
+            "Three scripts were created and are available:\n\n1. **links.js** checks links\n2. **styles.js** checks styles\n3. **words.js** counts words\n4. **art.js** finds drawings",
+            "**5 client functions:**\n\n- `open()` - opens\n- `read()` - reads\n- `close()` - closes",
+        ],
+        &[
+            "## Sections fixed (5 total)\n\n### 1. Porch\n\n### 2. Hall\n\n### 3. Stairs\n\n### 4. Attic\n\n### 5. Cellar",
+            // Minutes, and tests of which each group has several.
+            "## Quick start (5 minutes)\n\n### Step 1: Install\n\n### Step 2: Run\n\n### Step 3: Look",
+            "## Remaining issues (4 issues)\n\n### 1. Doors (2 issues)\n\n### 2. Windows (1 issue)\n\n### 3. Roof (1 issue)",
+            // One heading holds two.
+            "## Functions (3 functions)\n\n### 1. `open()` / `close()`\n\n### 2. `read()`",
+            "Three scripts were created and are available:\n\n1. **links.js** checks links\n2. **styles.js** checks styles\n3. **words.js** counts words",
+            // What follows is what came of it.
+            "All three issues are resolved:\n\n1. No delay\n2. No noise\n3. No smoke\n4. No fire",
+        ],
+    );
+}
+
+#[test]
+fn all_of_a_heading_are_rows_of_its_table() {
+    let table = |fraction: &str| {
+        format!("### Shop ({fraction}) - ✅ COMPLETE\n\n| Page | Place |\n|---|---|\n| Home | top |\n| Search | left |\n| Cart | right |")
+    };
+    only("count-not-list", &[&table("4/4")], &[&table("3/3"), &table("5/5"), &table("4/6")]);
+}
+
+#[test]
+fn a_fraction_over_signs_is_the_number_of_ticks() {
+    let table = |fraction: &str, last: &str| {
+        format!("### Pages ({fraction})\n\n| Page | Status |\n|---|---|\n| Home | ✅ Done |\n| Search | ✅ Done |\n| Cart | {last} |")
+    };
+    only(
+        "count-not-list",
+        &[
+            &table("3/3", "⏳ Pending"),
+            &table("0/3", "❌ Failed"),
+            "### Roles (3/4 passed)\n\n- ✅ reads\n- ❌ writes\n- ❌ deletes\n- ✅ lists",
+        ],
+        &[
+            &table("2/3", "⏳ Pending"),
+            // What is partly there may count.
+            &table("3/3", "⚠️ Partly"),
+            &table("3/3", "🟡 Later"),
+            // Those that are open, marks, and a place among stages.
+            &table("1/3 remaining", "⏳ Pending"),
+            "### Roles (3/5)\n\n- ✅ reads\n- ❌ writes\n- ❌ deletes\n- ✅ lists\n- ❌ moves",
+            "Status: stage 3/4\n\n- ✅ reads\n- ⏳ writes\n- ✅ deletes\n- ⏳ lists",
+        ],
+    );
+}
+
+#[test]
+fn an_overall_score_is_between_its_parts() {
+    let table = |head: &str, overall: &str| {
+        format!("| Area | {head} |\n|---|---|\n| Doors | 6/10 |\n| Windows | 5/10 |\n| Roof | 7/10 |{overall}")
+    };
+    only(
+        "parts-not-total",
+        &[
+            &table("Score", "\n| Overall | 8/10 |"),
+            &table("Score", "\n\n**Overall rating: 4/10**"),
+            "| Area | Score |\n|---|---|\n| Doors | 100/100 |\n| Windows | 90/100 |\n| Roof | 100/100 |\n\nOverall quality: 100/100",
+        ],
+        &[
+            &table("Score", "\n| Overall | 6/10 |"),
+            &table("Score", "\n\nOverall rating: 8/10 (was 4/10)"),
+            // What is weighed, or covered, is more than these.
+            &table("Weight", "\n\nOverall rating: 8/10"),
+            "| Area | Score |\n|---|---|\n| Doors | 100/100 |\n| Windows | 99.9/100 |\n| Roof | 100/100 |\n\nOverall quality: 100/100",
+        ],
+    );
+}
+
+#[test]
+fn what_is_complete_has_no_open_box_among_ticked_ones() {
+    only(
+        "passed-unchecked",
+        &["# Report\n\n## Sprint 3 ✅ COMPLETE\n\n- [x] Import\n- [ ] Export\n- [x] Search"],
+        &[
+            "# Report\n\n## Sprint 3 ✅ COMPLETE\n\n- [x] Import\n- [x] Export\n- [x] Search",
+            "# Report\n\n## Sprint 3 ✅ COMPLETE\n\n- [x] Import\n- [ ] Export (deferred)\n- [x] Search",
+            "# Report\n\n## Sprint 3\n\n- [x] Import\n- [ ] Export\n- [x] Search",
+        ],
+    );
+}
+
+#[test]
+fn a_tolerance_is_no_target_and_what_begins_with_nought_is_no_count() {
+    let row = |target: &str, actual: &str| {
+        format!("| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | {target} | {actual} | ✅ Exceeded |")
+    };
+    only("target-missed", &[&row("0.1%", "0.01%")], &[&row("±0.1%", "±0.01%")]);
+    let roles = |number: &str| format!("### Roles ({number})\n\n| Role | Since |\n|---|---|\n| admin | May |\n| guest | June |\n| owner | July |");
+    only("count-not-list", &[&roles("4")], &[&roles("04")]);
+}

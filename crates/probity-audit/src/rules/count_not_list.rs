@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::assertions::{Assertions, MAX_SENTENCE, labelled, without_marks};
 use crate::document::{Cell, Place, Statement};
+use super::{numbered, ticked};
 use crate::quantity::Quantity;
 use probity_diagnostic::Level;
 
@@ -16,7 +17,8 @@ pub const RULE: Rule = Rule {
     level: Level::Error,
     title: "As many are announced as are not listed.",
     explanation: "A heading or line that ends with a number of things (\"Extensions (8 new fields)\", \"Tools (12)\") and is followed by one list of single items, \
-        or one table, and nothing else, whose number is another; and a number of things right before their names (\"7 models: a, b, c\"). Lists that \
+        or one table, and nothing else, whose number is another; a number of things right before their names (\"7 models: a, b, c\"), or over headings or items that are \
+        numbered from one on; and \"Pages (5/8)\" over eight rows or items of which another number is ticked. Lists that \
         say they are examples, or whose items hold several things, are not counted.",
     example: "### Resource extensions (8 new fields)\n\n- `a`\n- `b`\n- `c`",
 };
@@ -25,6 +27,8 @@ pattern!(
     ANNOUNCED,
     r"(?:[(:] ?(\d+) (?:new |different |separate |additional |unique |individual |mcp |core )?(?:fields|endpoints|services|modules|components|files|tables|columns|methods|functions|commands|tools|hooks|routes|models|parameters|options|rules|agents|classes|packages|workflows|scenarios|queries|indexes|indices|metrics|permissions|roles|events|test cases|checks|categories|bugs|languages|plugins|screens|views|types)\)?[^a-z0-9%]*$| \((\d+)(?: total)?\)[^a-z0-9%]*$)"
 );
+// "Publishing (6/6) - ✅ COMPLETE" over a table of five.
+pattern!(WHOLE, r" \((\d+)/(\d+)\)[^a-z0-9%]*(?:completed?)?[^a-z0-9%]*$");
 pattern!(
     NAMED,
     r"\b(\d+) ((?:[a-z][a-z-]* ){0,2}(?:fields|services|modules|components|tables|models|agents|agent types|types|roles|categories|languages|plugins|strategies|modes|phases|stages|themes|providers|layers|levels|methods|browsers|platforms|formats|environments))(?: available| supported| implemented| defined| active| total)?(?:: | \()([^():;]{6,300})"
@@ -40,13 +44,15 @@ pattern!(
 const MAX_NAME: usize = 70;
 
 /// A list that is shorter by more names groups or examples.
-const MAX_APART: usize = 2;
+pub(super) const MAX_APART: usize = 2;
 
 /// A higher number is a year, a percentage or a measure.
-const MAX_TOLD: usize = 40;
+pub(super) const MAX_TOLD: usize = 40;
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    numbered::check(all, found);
+    ticked::check(all, found);
     let statements = &all.document.statements;
     let counts = |s: &Statement| s.lower.len() <= MAX_SENTENCE && s.lower.bytes().any(|byte| byte.is_ascii_digit());
     for (at, announced) in statements.iter().enumerate().filter(|(_, s)| counts(s)) {
@@ -62,6 +68,13 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
                 let message = format!("{told} are announced, and {listed} are listed");
                 found.push(Finding::new(message, [announced.line, first.line]));
             }
+        } else if let Some(told) = whole(announced)
+            && matches!(statements.get(at + 1).map(|s| s.place), Some(Place::Row { .. }))
+            && let Some((listed, first, _)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default(), told)
+            && (1..=MAX_APART).contains(&listed.abs_diff(told))
+        {
+            let message = format!("{told} of {told} are announced, and {listed} are listed");
+            found.push(Finding::new(message, [announced.line, first.line]));
         } else if matches!(announced.place, Place::Prose | Place::Item { .. }) && announced.lower.contains(", ") {
             found.extend(named(announced));
         }
@@ -69,7 +82,15 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 }
 
 fn number(text: Option<regex::Match<'_>>) -> Option<usize> {
-    text.and_then(|number| number.as_str().parse().ok())
+    // "Roles (04)" is the fourth.
+    text.map(|number| number.as_str()).filter(|number| !number.starts_with('0'))?.parse().ok()
+}
+
+/// A heading's "(6/6)": all there are, where these are no marks.
+fn whole(announced: &Statement) -> Option<usize> {
+    let parts = WHOLE.captures(&announced.lower).filter(|_| matches!(announced.place, Place::Heading(_)))?;
+    let (told, of) = (number(parts.get(1))?, number(parts.get(2))?);
+    (told == of && (2..=MAX_TOLD).contains(&told) && told != 5 && told != 10).then_some(told)
 }
 
 /// How many single things the list or table holds that follows, if nothing else stands in the section; whether they are bare names.

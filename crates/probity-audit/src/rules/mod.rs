@@ -19,7 +19,10 @@ macro_rules! rules {
 }
 
 mod bracketed;
+mod numbered;
+mod overall;
 mod tally;
+mod ticked;
 
 rules![
     percent_not_fraction,

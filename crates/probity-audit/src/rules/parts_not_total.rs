@@ -1,6 +1,6 @@
 //! Totals against what they are the total of.
 
-use super::bracketed;
+use super::{bracketed, overall};
 use super::tally::{self, Counted, Tally};
 use super::{EXPLAINED, TOTAL as ANY_TOTAL};
 use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality, singular};
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     title: "A total or an average is not that of its parts.",
     explanation: "Adds up the columns of a table above a row that calls itself total and nothing else, the items of a list that ends with its total, counts in brackets below \
         a count in brackets (\"Modules (19)\" over \"Core (5)\" and \"Tools (15)\"), passed, failed and skipped beside the number of all, findings by severity, equations (2 + 4 + 1 = 8), a whole of 100 % whose parts are given as less, \
-        and averages that none of their values allows. A total has to be that of these parts: near it, or right in another column. Rates, averages, approximate numbers and what overlaps are not added.",
+        and averages and overall scores that none of their values allows. A total has to be that of these parts: near it, or right in another column. Rates, averages, approximate numbers and what overlaps are not added.",
     example: "| Ward | Beds |\n|---|---|\n| North | 14 |\n| South | 9 |\n| Total | 25 |",
 };
 
@@ -52,6 +52,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         rows(table, found);
     }
     bracketed::check(all, found);
+    overall::check(all, found);
     lists(all, found);
     total_before(all, found);
     let text = |s: &&Statement| !matches!(s.place, Place::Code | Place::Row { .. }) && s.lower.len() <= MAX_SENTENCE;
@@ -99,7 +100,7 @@ fn times(parts: &[Row], count: usize, column: usize) -> Option<f64> {
 }
 
 /// Whether the last row counts more than the others together.
-fn exceeds(last: &Row, parts: &[Row], column: usize) -> bool {
+pub(super) fn exceeds(last: &Row, parts: &[Row], column: usize) -> bool {
     let count = |row: &Row| row.cells.get(column)?.number().filter(|q| q.is_count()).map(|q| q.value);
     let sum: Option<f64> = parts.iter().map(count).sum();
     count(last).zip(sum).is_some_and(|(all, sum)| all > sum)

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use crate::assertions::{labelled, without_marks, Assertion, Assertions, Form, Modality, Outcome, Said};
-use crate::document::Place;
+use crate::document::{Place, Statement};
 use probity_diagnostic::Level;
 
 use crate::finding::{Finding, Rule};
-use crate::rules::{contradiction, failures, words_of};
+use crate::rules::{EXPLAINED as EXCUSED, contradiction, failures, words_of};
 use crate::words::{TICKS, pattern};
 
 /// See [`Rule::explanation`].
@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     title: "Something passes that elsewhere was not checked, is pending or is switched off.",
     explanation: "A subject that passes (a tick, PASS, \"is validated\") in one place, and of which another says that it was not tested, is \
         not running, pending or a next step; a cell that is ticked, \
-        or an item that is said in words to pass, and takes it back itself; a heading that says that all below it passed or is complete, over a row or an item that failed or is pending. What was missing before it was mended is not meant.",
+        or an item that is said in words to pass, and takes it back itself; a heading that says that all below it passed or is complete, over a row or an item that failed or is pending, or a box that is not ticked beside ticked ones. What was missing before it was mended is not meant.",
     example: "| Aspect | Status |\n|---|---|\n| Concurrent access | ✅ PASS |\n\n## Risks\n\nConcurrent access was not tested.",
 };
 
@@ -139,11 +139,28 @@ fn headings(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         }
         // What stands in brackets may explain it.
         let explained = |other: &Assertion| all.document.statements.get(other.at).is_some_and(|s| s.lower.contains('('));
-        if let Some(other) = failed.get(&at).filter(|other| !explained(other) && !EXAMINED.is_in(&heading.lower) && !OTHER.is_in(&other.name)) {
+        if let Some(open) = unticked(statements, at) {
+            let message = format!("line {} says {}, line {} below it is not ticked: {}", heading.line, words_of(all, at), statements[open].line, words_of(all, open));
+            found.push(Finding::new(message, [heading.line, statements[open].line]));
+        } else if let Some(other) = failed.get(&at).filter(|other| !explained(other) && !EXAMINED.is_in(&heading.lower) && !OTHER.is_in(&other.name)) {
             let message = format!("line {} says {}, line {} below it says {}", heading.line, words_of(all, at), other.line, words_of(all, other.at));
             found.push(Finding::new(message, [heading.line, other.line]));
         }
     }
+}
+
+/// The first box that is not ticked in a list of ticked ones right in a section.
+fn unticked(statements: &[Statement], heading: usize) -> Option<usize> {
+    let inside = statements.iter().enumerate().skip(heading + 1).take_while(|(_, s)| s.heading == Some(heading));
+    let boxes: Vec<(usize, &Statement, bool)> = inside
+        .filter_map(|(at, s)| match s.place {
+            Place::Item { depth: 1, done: Some(done) } => Some((at, s, done)),
+            _ => None,
+        })
+        .collect();
+    let beside = |open: &Statement| boxes.iter().any(|(_, s, done)| *done && s.block == open.block);
+    let open = boxes.iter().find(|(_, s, done)| !done && beside(s) && !EXCUSED.is_in(&s.lower));
+    open.map(|(at, ..)| *at)
 }
 
 /// A tick that is taken back by the item itself, or by one that is switched off right below a ticked heading.
