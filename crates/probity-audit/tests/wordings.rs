@@ -819,7 +819,9 @@ fn what_is_numbered_from_one_on_is_counted() {
 #[test]
 fn all_of_a_heading_are_rows_of_its_table() {
     let table = |fraction: &str| {
-        format!("### Shop ({fraction}) - ✅ COMPLETE\n\n| Page | Place |\n|---|---|\n| Home | top |\n| Search | left |\n| Cart | right |")
+        format!(
+            "### Shop ({fraction}) - ✅ COMPLETE\n\n| Page | Place |\n|---|---|\n| Home | top |\n| Search | left |\n| Cart | right |"
+        )
     };
     only("count-not-list", &[&table("4/4")], &[&table("3/3"), &table("5/5"), &table("4/6")]);
 }
@@ -827,7 +829,9 @@ fn all_of_a_heading_are_rows_of_its_table() {
 #[test]
 fn a_fraction_over_signs_is_the_number_of_ticks() {
     let table = |fraction: &str, last: &str| {
-        format!("### Pages ({fraction})\n\n| Page | Status |\n|---|---|\n| Home | ✅ Done |\n| Search | ✅ Done |\n| Cart | {last} |")
+        format!(
+            "### Pages ({fraction})\n\n| Page | Status |\n|---|---|\n| Home | ✅ Done |\n| Search | ✅ Done |\n| Cart | {last} |"
+        )
     };
     only(
         "count-not-list",
@@ -852,7 +856,9 @@ fn a_fraction_over_signs_is_the_number_of_ticks() {
 #[test]
 fn an_overall_score_is_between_its_parts() {
     let table = |head: &str, overall: &str| {
-        format!("| Area | {head} |\n|---|---|\n| Doors | 6/10 |\n| Windows | 5/10 |\n| Roof | 7/10 |{overall}")
+        format!(
+            "| Area | {head} |\n|---|---|\n| Doors | 6/10 |\n| Windows | 5/10 |\n| Roof | 7/10 |{overall}"
+        )
     };
     only(
         "parts-not-total",
@@ -887,9 +893,15 @@ fn what_is_complete_has_no_open_box_among_ticked_ones() {
 #[test]
 fn a_tolerance_is_no_target_and_what_begins_with_nought_is_no_count() {
     let row = |target: &str, actual: &str| {
-        format!("| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | {target} | {actual} | ✅ Exceeded |")
+        format!(
+            "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | {target} | {actual} | ✅ Exceeded |"
+        )
     };
     only("target-missed", &[&row("0.1%", "0.01%")], &[&row("±0.1%", "±0.01%")]);
-    let roles = |number: &str| format!("### Roles ({number})\n\n| Role | Since |\n|---|---|\n| admin | May |\n| guest | June |\n| owner | July |");
+    let roles = |number: &str| {
+        format!(
+            "### Roles ({number})\n\n| Role | Since |\n|---|---|\n| admin | May |\n| guest | June |\n| owner | July |"
+        )
+    };
     only("count-not-list", &[&roles("4")], &[&roles("04")]);
 }
