@@ -256,6 +256,15 @@ impl Seen {
         self
     }
 
+    /// Nothing is called so: `fact` says it, and the rest is behind `why`. A name that a shell takes for a pattern is a
+    /// barrier instead, see [`no_pattern`].
+    pub fn absent(&mut self, fact: &str, name: &str, why: String) -> &mut Self {
+        match no_pattern(name) {
+            Ok(()) => self.know(fact, false).block_rest(Blocked::new(Barrier::Unreachable, why)),
+            Err(blocked) => self.block_rest(blocked),
+        }
+    }
+
     /// Every fact that is not in it by the end is behind this barrier.
     pub fn block_rest(&mut self, blocked: Blocked) -> &mut Self {
         self.block("*", blocked)
@@ -275,6 +284,19 @@ pub trait Look {
     /// Looks once. Never fails: what could not be looked at is a barrier in what it returns. Ends by
     /// [`Context::deadline`], with everything it started.
     fn look(&self, context: &Context<'_>) -> impl Future<Output = Seen> + Send;
+}
+
+/// That nothing is called so is a fact, unless a shell takes the name for a pattern: of what the author means, that says
+/// nothing.
+///
+/// # Errors
+/// The barrier that stands before it then.
+pub fn no_pattern(name: &str) -> Result<(), Blocked> {
+    if name.contains(['*', '?']) {
+        let why = format!("nothing is called `{name}`, and a pattern is not looked for: name one thing");
+        return Err(Blocked::new(Barrier::Unsupported, why));
+    }
+    Ok(())
 }
 
 /// The barrier behind an I/O error. `what` says what was tried: `open /etc/shadow`.

@@ -70,6 +70,15 @@ fn is_default(record: &Record) -> bool {
     *record == Record::default()
 }
 
+/// Whether it is `ip` or `ip:port`, perhaps with an interface (`fe80::1%eth0`).
+fn is_address(server: &str) -> bool {
+    let plain = match server.split_once('%') {
+        Some((ip, zone)) => format!("{ip}{}", zone.find(']').map_or("", |end| &zone[end..])),
+        None => server.to_owned(),
+    };
+    plain.parse::<std::net::IpAddr>().is_ok() || plain.parse::<std::net::SocketAddr>().is_ok()
+}
+
 impl Kind for Dns {
     const SPEC: &'static KindSpec = &KindSpec {
         name: "dns",
@@ -146,9 +155,20 @@ impl Kind for Dns {
     };
 
     fn flaw(&self) -> Option<String> {
-        let name = self.dns.strip_suffix('.').unwrap_or(&self.dns);
-        let empty = !name.is_empty() && name.split('.').any(str::is_empty);
-        empty.then(|| format!("a label of `{}` is empty", self.dns))
+        // What is escaped is within a label (RFC 1035, 5.1).
+        let name = ["\\\\", "\\.", "\\ "].iter().fold(self.dns.clone(), |name, escaped| name.replace(escaped, "x"));
+        let name = name.strip_suffix('.').unwrap_or(&name);
+        let address = name.split('%').next().unwrap_or(name).parse::<std::net::IpAddr>();
+        let server = self.server.as_ref().filter(|server| !is_address(server));
+        if self.dns.is_empty() || name.contains(char::is_whitespace) || name.contains("://") {
+            Some(format!("`{}` is no name", self.dns))
+        } else if address.is_ok() {
+            Some(format!("`{}` is an address and no name: its name is below in-addr.arpa or ip6.arpa", self.dns))
+        } else if !name.is_empty() && name.split('.').any(str::is_empty) {
+            Some(format!("a label of `{}` is empty", self.dns))
+        } else {
+            server.map(|server| format!("the server `{server}`; write ip or ip:port, such as 127.0.0.1:53"))
+        }
     }
 
     fn describe(&self) -> String {

@@ -54,7 +54,9 @@ impl Kind for Interface {
     };
 
     fn flaw(&self) -> Option<String> {
-        let none = self.interface.is_empty() || self.interface.contains('/');
+        // What the kernel takes for none (`dev_valid_name`). A `:` is in the label of an address, such as eth0:1.
+        let odd = |c: char| c.is_whitespace() || matches!(c, '/' | ':');
+        let none = matches!(self.interface.as_str(), "" | "." | "..") || self.interface.contains(odd);
         none.then(|| format!("`{}` is no name of an interface", self.interface))
     }
 

@@ -55,6 +55,11 @@ impl Kind for KernelParameter {
         ],
     };
 
+    fn flaw(&self) -> Option<String> {
+        let odd = |c: char| c.is_whitespace() || c == '*';
+        self.name.contains(odd).then(|| format!("`{}` is no name of a kernel parameter", self.name))
+    }
+
     fn describe(&self) -> String {
         format!("sysctl {}", self.name)
     }

@@ -99,6 +99,10 @@ impl Kind for Process {
         ],
     };
 
+    fn flaw(&self) -> Option<String> {
+        self.process.ends_with('/').then(|| format!("`{}` names a folder", self.process))
+    }
+
     fn describe(&self) -> String {
         match (self.all(), self.arguments.is_empty()) {
             (true, _) => "ps -e".to_owned(),

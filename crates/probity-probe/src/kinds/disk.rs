@@ -25,8 +25,7 @@ fn see(path: &str) -> Seen {
     let (found, place) = match opened.map_err(std::io::Error::from) {
         Ok(found) => found,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            seen.know("exists", false);
-            seen.block_rest(Blocked::new(Barrier::Unreachable, format!("{path} does not exist")));
+            seen.absent("exists", path, format!("{path} does not exist"));
             return seen;
         }
         Err(error) => return Seen::nothing(barrier_of(&format!("statvfs {path}"), &error)),

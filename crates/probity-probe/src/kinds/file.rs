@@ -137,8 +137,7 @@ fn see(
         Err(error)
             if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
         {
-            seen.know("exists", false);
-            seen.block_rest(Blocked::new(Barrier::Unreachable, format!("{} does not exist", file.file)));
+            seen.absent("exists", &file.file, format!("{} does not exist", file.file));
             return seen;
         }
         Err(error) => return Seen::nothing(barrier_of(&format!("stat {}", file.file), &error)),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use probity_plan::kinds::group::Group;
 use probity_plan::kinds::user::Account;
-use probity_plan::{Barrier, Blocked};
+use probity_plan::Blocked;
 
 use super::user::{key_of, number_of};
 use crate::look::{Context, Look, Seen};
@@ -21,8 +21,7 @@ async fn see(account: &Account, context: &Context<'_>) -> Result<Seen, Blocked> 
     let names = tables::names(context).await?;
     let (key, number) = (key_of(account), number_of(account));
     let Some(group) = names::entry(&key, number, &names, &names.groups, context).await? else {
-        seen.know("exists", false);
-        seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no group {account}")));
+        seen.absent("exists", &account.to_string(), format!("there is no group {account}"));
         return Ok(seen);
     };
     let sorted = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>();

@@ -65,6 +65,11 @@ enum Answer {
 async fn ask(icmp: &Icmp, context: &Context<'_>, seen: &mut Seen) -> Result<(), Blocked> {
     let addresses = connect::resolve(&icmp.icmp, 1).await?;
     let address = addresses.first().ok_or_else(|| Blocked::new(Barrier::Unreachable, "no address"))?.ip();
+    // Each of those who are meant, or we ourselves, would answer from an address of its own.
+    if address.is_multicast() || address.is_unspecified() {
+        let why = format!("{address} is nobody's own address, and no answer comes from it");
+        return Err(Blocked::new(Barrier::Unsupported, why));
+    }
     let request = Request::open(address)?;
     let began = Instant::now();
     request.send().await.map_err(|error| barrier_of(&format!("send to {address}"), &error))?;

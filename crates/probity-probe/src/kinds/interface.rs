@@ -72,8 +72,7 @@ fn see(name: &str) -> Seen {
         return Seen::nothing(Blocked::new(Barrier::Unsupported, why));
     }
     let Some(found) = all.get(name) else {
-        seen.know("exists", false);
-        seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no interface {name}")));
+        seen.absent("exists", name, format!("there is no interface {name}"));
         return seen;
     };
     seen.know("exists", true);

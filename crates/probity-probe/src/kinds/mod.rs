@@ -31,7 +31,7 @@ mod websocket;
 
 use std::pin::Pin;
 
-use probity_plan::Act;
+use probity_plan::{Act, Barrier, Blocked};
 
 use crate::look::{Context, Look, Seen};
 
@@ -43,6 +43,10 @@ macro_rules! kinds {
     ($($module:ident :: $Kind:ident),* $(,)?) => {
         /// Looks once, by the act's kind.
         pub fn look<'a>(act: &'a Act, context: &'a Context<'a>) -> UnderWay<'a> {
+            // What nobody can see wherever they look is no absence.
+            if let Some(flaw) = act.flaw() {
+                return Box::pin(async { Seen::nothing(Blocked::new(Barrier::Unsupported, flaw)) });
+            }
             match act { $(Act::$Kind(act) => Box::pin(act.look(context))),* }
         }
     };

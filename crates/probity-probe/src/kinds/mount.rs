@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use probity_plan::kinds::mount::Mount;
 use probity_plan::{Barrier, Blocked};
 
-use crate::look::{Context, Look, Seen, barrier_of};
+use crate::look::{Context, Look, Seen, barrier_of, no_pattern};
 use crate::mounts;
 
 impl Look for Mount {
@@ -36,6 +36,11 @@ fn see(path: &str) -> Seen {
             Err(error) => return Seen::nothing(barrier_of(&format!("follow {path}"), &error)),
         }
         here = all.at(&path);
+    }
+    if here.is_empty()
+        && let Err(blocked) = no_pattern(&path)
+    {
+        return Seen::nothing(blocked);
     }
     seen.know("mounted", !here.is_empty());
     seen.know("layers", i64::try_from(here.len()).unwrap_or(i64::MAX));

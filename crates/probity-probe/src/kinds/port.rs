@@ -7,7 +7,7 @@ use probity_plan::{Barrier, Blocked, Value};
 
 use super::process::{ended, executed, user_of};
 use crate::connect::{self, Conversation, Fault};
-use crate::look::{Context, Look, Seen, Wanted, at_least_ms, barrier_of, elapsed_ms};
+use crate::look::{Context, Look, Seen, Wanted, at_least_ms, barrier_of, elapsed_ms, no_pattern};
 use crate::names::{Names, with_names};
 use crate::tables::{self, Holders, Listening, Sockets, is_gone};
 use crate::unix_sockets::{self, UnixSocket};
@@ -135,7 +135,7 @@ fn see_unix(path: &str, wanted: &Wanted) -> Seen {
         }
         None => unix_sockets::listens(path, &sockets),
     };
-    let listening = match listening {
+    let listening = match listening.and_then(|found| if found { Ok(found) } else { no_pattern(path).map(|()| found) }) {
         Ok(listening) => listening,
         Err(blocked) => {
             seen.block_rest(blocked);

@@ -13,7 +13,7 @@ use probity_plan::{Barrier, Blocked, Moment, Value};
 use procfs::ProcError;
 
 use crate::clock;
-use crate::look::{Context, Look, Seen, Wanted, barrier_of};
+use crate::look::{Context, Look, Seen, Wanted, barrier_of, no_pattern};
 use crate::names::{Names, with_names};
 use crate::tables::{self, Processes, Running, barrier_of_proc, is_gone};
 
@@ -61,6 +61,12 @@ fn see(process: &Process, table: &Processes, wanted: &Wanted, names: &Names) -> 
             Is::Hidden(blocked) => hidden.push(blocked),
             Is::Other | Is::Gone => {}
         }
+    }
+    if found.is_empty()
+        && named == 0
+        && let Err(blocked) = no_pattern(&process.process)
+    {
+        return Seen::nothing(blocked);
     }
     found.sort_by_key(|running| (running.stat.starttime, running.stat.pid));
     if table.hidden.is_none() {

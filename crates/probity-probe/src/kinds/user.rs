@@ -38,8 +38,7 @@ async fn see(account: &Account, context: &Context<'_>) -> Result<Seen, Blocked> 
     let names = tables::names(context).await?;
     let (key, number) = (key_of(account), number_of(account));
     let Some(user) = names::entry(&key, number, &names, &names.users, context).await? else {
-        seen.know("exists", false);
-        seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no user {account}")));
+        seen.absent("exists", &account.to_string(), format!("there is no user {account}"));
         return Ok(seen);
     };
     let group = names::groups_by_number(&BTreeSet::from([user.gid]), context).await;

@@ -16,7 +16,9 @@ pub fn page(rows: &[Row], elsewhere: &[(&str, &[&str])]) -> String {
          # Probe kinds\n\n\
          A probe is one line under `probes:`: the kind's own key first, then its parameters; `every`, `for`, `repeat`,\n\
          `timeout`, `until`, `within`, `matrix`, `on`, `with`, `needs`, `keep`, `impact` and `undo` can stand beside any of them.\n\
-         Every fact is a value or a named barrier: what could not be looked at is unknown, never false. Absence is a fact.\n\n\
+         Every fact is a value or a named barrier: what could not be looked at is unknown, never false. Absence is a fact,\n\
+         unless a shell takes the name for a pattern (`*`, `?`): a look does not, and that nothing is called so is behind the barrier\n\
+         `unsupported`. So is all of what cannot be a name (`plan check` warns of it).\n\n\
          *Impact* is what a probe of the kind may do to its target unless the plan says otherwise. *Shows* is the most that\n\
          a finding resting on it can claim. A fact *on demand* is looked up only when a claim reads it, with `keep: all`, or\n\
          in `probity try`.\n\n",

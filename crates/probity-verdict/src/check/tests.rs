@@ -149,6 +149,13 @@ fn what_can_never_be_seen_is_told_before_any_look() {
         ("container: ../x", "exists"),
         ("file: \"/a\\0b\"", "exists"),
         ("interface: ../x", "exists"),
+        ("interface: \"eth0:1\"", "exists"),
+        ("kernel-parameter: \"net.ipv4.conf.*.rp_filter\"", "exists"),
+        ("process: /usr/sbin/", "running"),
+        ("dns: 192.0.2.1, type: PTR", "answered"),
+        ("dns: \"2001:db8::1\"", "answered"),
+        ("dns: \"https://a.b\"", "answered"),
+        ("dns: a.b, server: localhost", "answered"),
     ] {
         assert!(told(probe, check), "{probe}");
     }
@@ -159,6 +166,8 @@ fn what_can_never_be_seen_is_told_before_any_look() {
         ("smtp: \"smtps://mail.example:465/\"", "answered"),
         ("icmp: \"fe80::1%eth0\"", "answered"),
         ("dns: a.b.", "answered"),
+        ("dns: '1.2.0.192.in-addr.arpa', server: \"[fe80::1%eth0]:53\"", "answered"),
+        ("dns: 'a\\..b\\032c', server: \"fe80::1%eth0\"", "answered"),
         ("service: \"*\"", "\"failed == []\""),
         ("interface: eth0", "exists"),
     ] {

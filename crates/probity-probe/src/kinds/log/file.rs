@@ -11,7 +11,7 @@ use probity_plan::{Barrier, Blocked};
 use super::tally::{Stretch, Tally};
 use super::{LogState, Span, Window};
 use crate::log_time::LogTimes;
-use crate::look::{CLOCK_UNCERTAINTY, Underway, barrier_of, time_text};
+use crate::look::{CLOCK_UNCERTAINTY, Underway, barrier_of, no_pattern, time_text};
 
 /// The first stretch before the end in which the window's start is sought; then four times as much, and so on.
 const FIRST: u64 = 256 << 10;
@@ -47,7 +47,7 @@ pub fn see(
         Err(error)
             if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
         {
-            return Ok(LogState::Absent(format!("{path} does not exist")));
+            return no_pattern(path).map(|()| LogState::Absent(format!("{path} does not exist")));
         }
         Err(error) => return Err(failed(&error)),
     };
