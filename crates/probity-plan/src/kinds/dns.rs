@@ -156,14 +156,18 @@ impl Kind for Dns {
 
     fn flaw(&self) -> Option<String> {
         // What is escaped is within a label (RFC 1035, 5.1).
-        let name = ["\\\\", "\\.", "\\ "].iter().fold(self.dns.clone(), |name, escaped| name.replace(escaped, "x"));
+        let name =
+            ["\\\\", "\\.", "\\ "].iter().fold(self.dns.clone(), |name, escaped| name.replace(escaped, "x"));
         let name = name.strip_suffix('.').unwrap_or(&name);
         let address = name.split('%').next().unwrap_or(name).parse::<std::net::IpAddr>();
         let server = self.server.as_ref().filter(|server| !is_address(server));
         if self.dns.is_empty() || name.contains(char::is_whitespace) || name.contains("://") {
             Some(format!("`{}` is no name", self.dns))
         } else if address.is_ok() {
-            Some(format!("`{}` is an address and no name: its name is below in-addr.arpa or ip6.arpa", self.dns))
+            Some(format!(
+                "`{}` is an address and no name: its name is below in-addr.arpa or ip6.arpa",
+                self.dns
+            ))
         } else if !name.is_empty() && name.split('.').any(str::is_empty) {
             Some(format!("a label of `{}` is empty", self.dns))
         } else {

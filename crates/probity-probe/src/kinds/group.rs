@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use probity_plan::Blocked;
 use probity_plan::kinds::group::Group;
 use probity_plan::kinds::user::Account;
-use probity_plan::Blocked;
 
 use super::user::{key_of, number_of};
 use crate::look::{Context, Look, Seen};

@@ -135,13 +135,14 @@ fn see_unix(path: &str, wanted: &Wanted) -> Seen {
         }
         None => unix_sockets::listens(path, &sockets),
     };
-    let listening = match listening.and_then(|found| if found { Ok(found) } else { no_pattern(path).map(|()| found) }) {
-        Ok(listening) => listening,
-        Err(blocked) => {
-            seen.block_rest(blocked);
-            return seen;
-        }
-    };
+    let listening =
+        match listening.and_then(|found| if found { Ok(found) } else { no_pattern(path).map(|()| found) }) {
+            Ok(listening) => listening,
+            Err(blocked) => {
+                seen.block_rest(blocked);
+                return seen;
+            }
+        };
     seen.know("listening", listening);
     seen.know("addresses", if listening { vec![path] } else { Vec::new() });
     if listening {
