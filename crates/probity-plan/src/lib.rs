@@ -23,6 +23,7 @@ pub mod token;
 pub mod units;
 pub mod value;
 mod yaml;
+mod zoned;
 
 pub use cause::{Cause, Happening, OfMachine};
 pub use error::PlanErrors;
@@ -41,3 +42,4 @@ pub use schema::schema;
 pub use template::Template;
 pub use text::Text;
 pub use value::{Interval, Moment, Value, unique};
+pub use zoned::Zoned;

@@ -866,7 +866,11 @@ async fn hostile_answers_are_kept_as_text_or_not_at_all() {
 
 #[tokio::test]
 async fn a_url_that_is_none_says_what_would_be_right() {
-    for (url, word) in [("ftp://127.0.0.1/", "http or https"), ("127.0.0.1:80", "URL"), ("http://", "URL")] {
+    for (url, word) in [
+        ("ftp://127.0.0.1/", "does not begin with http:// or https://"),
+        ("127.0.0.1:80", "does not begin with http:// or https://"),
+        ("http://", "empty host"),
+    ] {
         let seen = see(get(url)).await;
         let blocked = &seen.unknown["*"];
         assert_eq!(blocked.barrier, Barrier::Unsupported, "{url}");

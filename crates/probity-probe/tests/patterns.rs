@@ -50,6 +50,7 @@ async fn what_cannot_be_a_name_is_neither_there_nor_absent() {
         ("kernel-parameter", json!({ "kernel-parameter": "net.ipv4.conf.*.rp_filter" }), "exists"),
         ("kernel-parameter", json!({ "kernel-parameter": "net.ipv4.ip_forward " }), "exists"),
         ("process", json!({ "process": "/usr/sbin/" }), "running"),
+        ("process", json!({ "process": "/usr/bin/tail -f" }), "running"),
         ("dns", json!({ "dns": "192.0.2.1", "type": "PTR", "server": "127.0.0.1:9" }), "nxdomain"),
         ("dns", json!({ "dns": "https://www.example.org", "server": "127.0.0.1:9" }), "connected"),
     ] {

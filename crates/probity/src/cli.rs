@@ -73,7 +73,7 @@ Examples:
     ///
     /// Exit status: 0 done; 1, 2 and 3 as for `evaluate`, where the bundle is no acceptable evidence.
     Report(ReportArgs),
-    /// Walk through the evidence of a bundle: its entries, or one of them.
+    /// Walk through the evidence of a bundle as it stands, unverified: its entries, or one of them.
     Show(ShowArgs),
     /// Make the observations of a bundle again, into a new bundle that cites it.
     ///

@@ -100,7 +100,15 @@ impl Kind for Process {
     };
 
     fn flaw(&self) -> Option<String> {
-        self.process.ends_with('/').then(|| format!("`{}` names a folder", self.process))
+        if self.process.ends_with('/') {
+            Some(format!("`{}` names a folder", self.process))
+        } else {
+            let (executable, _) = self.process.split_once(" -")?;
+            Some(format!(
+                "`{}` has arguments in it: write `process: {executable}` and `arguments:`",
+                self.process
+            ))
+        }
     }
 
     fn describe(&self) -> String {

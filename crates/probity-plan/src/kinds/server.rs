@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::{FactSpec, FactType};
+use crate::Zoned;
 use crate::text::Text;
 
 pub(super) const CONNECTED: FactSpec = FactSpec::new(
@@ -40,7 +41,7 @@ pub(super) fn flaw_of_url(url: &Text, schemes: &[&str]) -> Option<String> {
         return None;
     }
     let url = url.to_string();
-    match Url::parse(&url) {
+    match Url::parse(&Zoned::of(&url).map_or_else(|| url.clone(), |zoned| zoned.plain())) {
         Ok(parsed) if schemes.contains(&parsed.scheme()) => None,
         Err(error) if error != url::ParseError::RelativeUrlWithoutBase => Some(format!("`{url}`: {error}")),
         _ => {
@@ -88,13 +89,22 @@ mod tests {
     #[test]
     fn what_names_no_server_is_told_from_what_may() {
         let flaw = |url: &str| flaw_of_url(&Text::plain(url), &["http", "https"]);
-        for url in ["zz", "ftp://x/", "http://", "http://[::1", "http://host:99999/", "http://a b/"] {
+        for url in [
+            "zz",
+            "ftp://x/",
+            "http://",
+            "http://[::1",
+            "http://[::1%25eth0]/",
+            "http://host:99999/",
+            "http://a b/",
+        ] {
             assert!(flaw(url).is_some(), "{url}");
         }
         for url in [
             "http://x",
             "HTTPS://x:8/y?z",
             "http://[::1]:80/",
+            "http://[fe80::1%25eth0]:80/",
             "http://u:p@h:80",
             "http://127.1/",
             "http://x:/",

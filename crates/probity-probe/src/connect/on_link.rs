@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::{Ipv6Addr, SocketAddr};
 
 use percent_encoding::percent_decode_str;
-use probity_plan::Blocked;
+use probity_plan::{Blocked, Zoned};
 
 use super::zone_number;
 
@@ -22,16 +22,9 @@ impl OnLink {
     /// # Errors
     /// There is no such interface here.
     pub fn take_from(url: &str) -> Result<(Cow<'_, str>, Option<Self>), Blocked> {
-        let zoned = url.split_once("%25").and_then(|(before, after)| {
-            let (start, address) = before.rsplit_once('[')?;
-            let (zone, rest) = after.split_once(']')?;
-            let is_host = start.split_once("//").is_some_and(|(_, user)| !user.contains(['/', '?', '#']));
-            let ip = address.parse::<Ipv6Addr>().ok().filter(|it| is_host && it.is_unicast_link_local())?;
-            Some((start, ip, zone, rest))
-        });
-        let Some((start, ip, zone, rest)) = zoned else { return Ok((Cow::Borrowed(url), None)) };
-        let interface = zone_number(&percent_decode_str(zone).decode_utf8_lossy())?;
-        Ok((Cow::Owned(format!("{start}[{ip}]{rest}")), Some(Self { ip, interface })))
+        let Some(zoned) = Zoned::of(url) else { return Ok((Cow::Borrowed(url), None)) };
+        let interface = zone_number(&percent_decode_str(zoned.zone).decode_utf8_lossy())?;
+        Ok((Cow::Owned(zoned.plain()), Some(Self { ip: zoned.address, interface })))
     }
 
     /// These addresses, with the number of the interface where one is this.

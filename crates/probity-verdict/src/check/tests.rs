@@ -152,6 +152,7 @@ fn what_can_never_be_seen_is_told_before_any_look() {
         ("interface: \"eth0:1\"", "exists"),
         ("kernel-parameter: \"net.ipv4.conf.*.rp_filter\"", "exists"),
         ("process: /usr/sbin/", "running"),
+        ("process: /usr/bin/tail -f", "running"),
         ("dns: 192.0.2.1, type: PTR", "answered"),
         ("dns: \"2001:db8::1\"", "answered"),
         ("dns: \"https://a.b\"", "answered"),
