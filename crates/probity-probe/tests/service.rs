@@ -227,7 +227,9 @@ fn a_timer_tells_when_it_last_went_off_and_has_no_process() {
 #[test]
 fn an_absent_unit_is_a_fact_and_a_masked_one_another() {
     let Some(machine) = elsewhere::machine() else { return };
-    for absent in ["nosuch", "--help", "-p", "no such thing", "../../etc/passwd"] {
+    let seen = machine.inside().look("service", &json!({ "service": "no such thing" }));
+    assert_eq!(barrier(&seen, "exists"), Barrier::Unsupported, "no unit can be called so");
+    for absent in ["nosuch", "--help", "-p", "../../etc/passwd"] {
         let seen = machine.inside().look("service", &json!({ "service": absent }));
         assert_eq!(known(&seen, "exists"), &Value::Bool(false), "{absent}");
         assert_eq!(text(&seen, "active_state"), "inactive", "{absent}");
