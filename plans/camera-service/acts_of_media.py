@@ -204,6 +204,9 @@ def interrupted():
         operator = Session(token("operator", way))
         file = begun(operator)
         grown = grows(file)
+        if grown is None:
+            seen[way] = {**given_up(operator), "resumed_s": None, "file": None}
+            continue
         run("systemctl", *([act, UNIT] if act == "stop" else [act, "--signal=KILL", "--kill-whom=main", UNIT]))
         until(lambda: not listens(), 10)
         systemctl("start")

@@ -90,7 +90,7 @@ fn number(text: Option<regex::Match<'_>>) -> Option<usize> {
 fn whole(announced: &Statement) -> Option<usize> {
     let parts = WHOLE.captures(&announced.lower).filter(|_| matches!(announced.place, Place::Heading(_)))?;
     let (told, of) = (number(parts.get(1))?, number(parts.get(2))?);
-    (told == of && (2..=MAX_TOLD).contains(&told) && told != 5 && told != 10).then_some(told)
+    (told == of && (2..=MAX_TOLD).contains(&told) && !ticked::MARKS.contains(&(told as f64))).then_some(told)
 }
 
 /// How many single things the list or table holds that follows, if nothing else stands in the section; whether they are bare names.

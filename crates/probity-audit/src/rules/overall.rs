@@ -46,25 +46,28 @@ fn alike(one: &Quantity, other: &Quantity) -> bool {
     one.of() == other.of() && (one.kind == Kind::Percent) == (other.kind == Kind::Percent)
 }
 
+/// Whether these are scores as the one that is told is.
+fn are_scores(told: &Quantity, values: &[&Quantity]) -> bool {
+    values.len() >= MIN_ROWS && values.iter().all(|q| score(q) && alike(q, told))
+}
+
+/// Whether what is told is less than the least, or more than the most.
 fn outside(told: &Quantity, values: &[&Quantity]) -> Option<String> {
-    let scores = values.len() >= MIN_ROWS && values.iter().all(|q| score(q) && alike(q, told));
     let (least, most) = values
         .iter()
         .fold((f64::INFINITY, 0.0_f64), |(least, most), q| (least.min(q.value), most.max(q.value)));
     let slack = told.half_digit();
-    (scores && (told.value < least - slack || told.value > most + slack))
+    (are_scores(told, values) && (told.value < least - slack || told.value > most + slack))
         .then(|| format!("the overall {} is not between {} and {}", told.written(), show(least), show(most)))
 }
 
 /// Whether all is said of what is not all, whatever each weighs: rounding makes no whole of it.
 fn full(told: &Quantity, values: &[&Quantity]) -> Option<String> {
-    let scores = values.len() >= MIN_ROWS && values.iter().all(|q| score(q) && alike(q, told));
-    let count: f64 = values.iter().map(|_| 1.0).sum();
-    let mean = values.iter().map(|q| q.value).sum::<f64>() / count;
+    let mean = values.iter().map(|q| q.value).sum::<f64>() / values.len() as f64;
     let least = values.iter().map(|q| q.value).fold(f64::INFINITY, f64::min);
     let whole = told.value == told.of().unwrap_or(100.0);
     // Nothing may be as good as all: "false alarms: 0 %".
-    (scores && whole && least > 0.0 && mean < told.value - told.half_digit())
+    (are_scores(told, values) && whole && least > 0.0 && mean < told.value - told.half_digit())
         .then(|| format!("the overall {} has a part of {}", told.written(), show(least)))
 }
 

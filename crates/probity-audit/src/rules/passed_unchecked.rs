@@ -7,7 +7,7 @@ use crate::document::{Place, Statement};
 use probity_diagnostic::Level;
 
 use crate::finding::{Finding, Rule};
-use crate::rules::{EXPLAINED as EXCUSED, contradiction, failures, words_of};
+use crate::rules::{EXPLAINED, contradiction, failures, words_of};
 use crate::words::{TICKS, pattern};
 
 /// See [`Rule::explanation`].
@@ -159,7 +159,7 @@ fn unticked(statements: &[Statement], heading: usize) -> Option<usize> {
         })
         .collect();
     let beside = |open: &Statement| boxes.iter().any(|(_, s, done)| *done && s.block == open.block);
-    let open = boxes.iter().find(|(_, s, done)| !done && beside(s) && !EXCUSED.is_in(&s.lower));
+    let open = boxes.iter().find(|(_, s, done)| !done && beside(s) && !EXPLAINED.is_in(&s.lower));
     open.map(|(at, ..)| *at)
 }
 

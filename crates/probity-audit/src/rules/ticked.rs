@@ -1,6 +1,6 @@
 //! "Pages (5/8)" against the ticks of the table or list right below it, each row or item of which has a sign.
 
-use crate::assertions::{Assertions, MAX_SENTENCE};
+use crate::assertions::Assertions;
 use crate::document::{Place, Statement, Table};
 use crate::finding::Finding;
 use crate::quantity::Quantity;
@@ -20,7 +20,7 @@ pattern!(COLOURED, r"🔴|🟢|🔵");
 const MAX_LINE: usize = 120;
 
 /// A fraction of so many may be marks.
-const MARKS: [f64; 3] = [5.0, 10.0, 100.0];
+pub(super) const MARKS: [f64; 3] = [5.0, 10.0, 100.0];
 
 /// What the signs of one row or item say.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,13 +43,14 @@ fn sign(text: &str) -> Option<Sign> {
 pub(super) fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let statements = &all.document.statements;
     for (at, statement) in statements.iter().enumerate() {
-        let place =
-            matches!(statement.place, Place::Heading(_) | Place::Prose) && statement.lower.len() <= MAX_LINE;
+        if !matches!(statement.place, Place::Heading(_) | Place::Prose) || statement.lower.len() > MAX_LINE {
+            continue;
+        }
         let [fraction] = statement.quantities.iter().filter(|q| q.of().is_some()).collect::<Vec<_>>()[..]
         else {
             continue;
         };
-        if !place || !told(statement, fraction) {
+        if !told(statement, fraction) {
             continue;
         }
         let Some(next) = statements.get(at + 1) else { continue };
@@ -94,7 +95,7 @@ fn told(statement: &Statement, q: &Quantity) -> bool {
         && !MARKS.contains(&of)
         && !q.rough
         && q.bound.is_none();
-    counts && text.contains('/') && !OTHER.is_in(&statement.lower) && statement.lower.len() <= MAX_SENTENCE
+    counts && text.contains('/') && !OTHER.is_in(&statement.lower)
 }
 
 /// The signs of each column that has one in every row.

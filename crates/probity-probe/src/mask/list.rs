@@ -15,15 +15,11 @@ pub(super) fn decode(bytes: &[u8], layers: Layers<'_>, least: usize, decoded: &m
     if depth > 0 {
         let mut runs = Runs::new(depth, least, decoded);
         let (mut at, mut places) = (0, layers.places().peekable());
-        while let Some(undone) = layers.byte(bytes, at) {
+        while let Some(behind) = runs.read_at(bytes, layers, at) {
             while places.next_if(|place| *place < at).is_some() {}
             let next = places.peek().copied().unwrap_or(bytes.len());
             let is_foreign = at < next && !stands(bytes[at]);
-            let quoted = layers.quoted().filter(|_| escape::begins(bytes[at]));
-            let quoted = quoted.and_then(|layers| layers.byte(bytes, at));
-            let undone = quoted.filter(|quoted| runs.may_go_on(quoted.byte)).unwrap_or(undone);
-            at = undone.end;
-            runs.read(&undone);
+            at = behind;
             // What no list has, has ended one; lists without escapes, up to the last such byte before the next, are not looked for.
             let passed = bytes.get(at..next).unwrap_or_default();
             if let Some(last) = passed.iter().rposition(|byte| !stands(*byte)).filter(|_| is_foreign) {
@@ -98,6 +94,16 @@ impl<'d, F: FnMut(&Decoded)> Runs<'d, F> {
         } else {
             number(&self.word).is_some() && (byte.is_ascii_digit() || separates(byte))
         }
+    }
+
+    /// Reads the byte at this place, with its escape undone; where the one behind it begins.
+    fn read_at(&mut self, bytes: &[u8], layers: Layers<'_>, at: usize) -> Option<usize> {
+        let undone = layers.byte(bytes, at)?;
+        let quoted = layers.quoted().filter(|_| escape::begins(bytes[at]));
+        let quoted = quoted.and_then(|layers| layers.byte(bytes, at));
+        let undone = quoted.filter(|quoted| self.may_go_on(quoted.byte)).unwrap_or(undone);
+        self.read(&undone);
+        Some(undone.end)
     }
 
     fn read(&mut self, undone: &Undone) {
@@ -180,12 +186,8 @@ mod tests {
     /// Every byte read, one after another.
     fn without_passing(bytes: &[u8], layers: Layers<'_>, decoded: &mut impl FnMut(&Decoded)) {
         let (mut runs, mut at) = (Runs::new(layers.depth, 2, decoded), 0);
-        while let Some(undone) = layers.byte(bytes, at) {
-            let quoted = layers.quoted().filter(|_| escape::begins(bytes[at]));
-            let quoted = quoted.and_then(|layers| layers.byte(bytes, at));
-            let undone = quoted.filter(|quoted| runs.may_go_on(quoted.byte)).unwrap_or(undone);
-            at = undone.end;
-            runs.read(&undone);
+        while let Some(behind) = runs.read_at(bytes, layers, at) {
+            at = behind;
         }
         runs.finish();
     }
