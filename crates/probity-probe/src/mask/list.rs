@@ -72,9 +72,10 @@ struct Runs<'d, F> {
     decoded: &'d mut F,
     run: Decoded,
     escaped: u8,
-    /// The characters of the word that is being read, as far as a number goes, and where it stands.
+    /// The characters of the word that is being read, as far as a number goes, where it stands, and the encoders of its escapes.
     word: Vec<u8>,
     place: (usize, usize),
+    word_escaped: u8,
     gap: usize,
     /// Whether nothing stands in this line before what is read next.
     is_line_begun: bool,
@@ -84,7 +85,7 @@ impl<'d, F: FnMut(&Decoded)> Runs<'d, F> {
     fn new(depth: u8, least: usize, decoded: &'d mut F) -> Self {
         let run = Decoded { bytes: Vec::new(), spans: Vec::new(), depth: depth + 1 };
         let (word, place) = (Vec::new(), (0, 0));
-        Self { depth, least, decoded, run, escaped: 0, word, place, gap: 0, is_line_begun: true }
+        Self { depth, least, decoded, run, escaped: 0, word, place, word_escaped: 0, gap: 0, is_line_begun: true }
     }
 
     /// Whether a run goes on with this byte, or a line begins with it: no name stands before it.
@@ -117,7 +118,7 @@ impl<'d, F: FnMut(&Decoded)> Runs<'d, F> {
             if self.word.len() <= MAX_NUMBER {
                 self.word.push(byte);
             }
-            self.escaped = self.escaped.max(undone.depth);
+            self.word_escaped = self.word_escaped.max(undone.depth);
             return;
         }
         self.end_word();
@@ -139,10 +140,12 @@ impl<'d, F: FnMut(&Decoded)> Runs<'d, F> {
             Some(byte) => {
                 self.run.bytes.push(byte);
                 self.run.spans.push(self.place);
+                self.escaped = self.escaped.max(self.word_escaped);
             }
             None => self.end_run(),
         }
         self.word.clear();
+        self.word_escaped = 0;
         self.gap = 0;
     }
 
