@@ -48,7 +48,7 @@ tools:
 	lab/machine base host
 
 test: tools
-	PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test --workspace --no-fail-fast -- --show-output
+	PATH="$(CURDIR)/target/debian/run:$$PATH" scripts/test
 
 # The camera service's engine `mediamtx` with real servers, which Go builds below target/. Without one, its tests say that
 # they were skipped.

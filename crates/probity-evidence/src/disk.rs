@@ -33,13 +33,32 @@ pub(crate) fn read_plain_capped(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if content.len() as u64 > most { Err(too_long(content.len() as u64)) } else { Ok(content) }
 }
 
-/// Opens a file to be read. Where the system calls it a plain file, reading it never waits, as it would at `/proc/kmsg`.
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    if std::fs::metadata(path)?.is_file() {
-        never_wait(&mut options);
+/// How long somebody is waited for who writes into a pipe, at most, before each read.
+#[cfg(unix)]
+const MAX_WAIT: rustix::time::Timespec = rustix::time::Timespec { tv_sec: 10, tv_nsec: 0 };
+
+/// Opens a file to be read. Where the system calls it a plain file, reading it never waits, as it would at `/proc/kmsg`; else
+/// not longer than [`MAX_WAIT`].
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<impl Read> {
+    struct Patient(File);
+    impl Read for Patient {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            use rustix::event::{PollFd, PollFlags, poll};
+            match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&MAX_WAIT))? {
+                0 => Err(io::Error::new(io::ErrorKind::TimedOut, "nobody wrote into it for 10 s")),
+                _ => self.0.read(buffer),
+            }
+        }
     }
-    options.read(true).open(path)
+    let mut options = OpenOptions::new();
+    Ok(Patient(never_wait(&mut options).read(true).open(path)?))
+}
+
+/// Opens a file to be read.
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 /// Reading what is opened so fails instead of waiting.

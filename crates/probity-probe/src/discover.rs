@@ -64,9 +64,9 @@ impl Listener {
 /// What a port answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// TLS, with a certificate that expires in so many days.
+    /// TLS, with a chain of certificates of which the first expires in so many days.
     Tls {
-        /// Whole days, of the chain that is trusted where there is one; negative where that is past.
+        /// Whole days; negative where that is past.
         expires_in_days: i64,
         /// Whether this system trusts it.
         trusted: bool,
@@ -254,9 +254,9 @@ impl Discovery {
             Some(Answer::Http { scheme, status })
         };
         let trusted = is(&tls, "trusted");
-        let days = if trusted { "chain_expires_in_days" } else { "expires_in_days" };
         #[expect(clippy::cast_possible_truncation, reason = "days of a certificate's validity")]
-        let days = tls.facts.get(days).and_then(Value::as_f64).map(|days| days.floor() as i64);
+        let days =
+            tls.facts.get("chain_expires_in_days").and_then(Value::as_f64).map(|days| days.floor() as i64);
         if let Some(expires_in_days) = days {
             let shown = Answer::Tls { expires_in_days, trusted };
             return [shown].into_iter().chain(status(&https, "https")).collect();

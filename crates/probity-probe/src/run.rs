@@ -103,6 +103,11 @@ pub type Until<'a> = dyn Fn(&Probe, &Observation) -> bool + Sync + 'a;
 /// When a probe was over that others run with.
 type Over = OnceLock<Instant>;
 
+/// Whether that is before this moment.
+fn is_over(over: &Over, at: Instant) -> bool {
+    over.get().is_some_and(|over| *over < at)
+}
+
 /// A run about to begin.
 pub struct Runner<'a> {
     /// The plan.
@@ -336,7 +341,7 @@ impl Runner<'_> {
                 return;
             }
             let place = Place { probe, cell, slot, lane: Lane::Parallel, trial };
-            self.run_slot(&place, sharing, desk).await;
+            self.run_slot(&place, sharing, None, desk).await;
         }
     }
 
@@ -371,40 +376,45 @@ impl Runner<'_> {
                     _ = self.stop.requested() => return,
                 }
             }
-            let due = due.unwrap_or_else(Instant::now);
-            if slot > 0
-                && let Some(with) = &probe.with
-                && over.get().is_some_and(|over| *over < due)
-            {
-                for cell in &probe.cells {
-                    (slot..slots)
-                        .for_each(|slot| not_made(cell, slot, Cause::ProbeOver { probe: with.clone() }));
+            let mut due = due.unwrap_or_else(Instant::now);
+            for (cell, rest) in (0..).map_while(|at| probe.cells.get(at..)?.split_first()) {
+                if let Some(with) = &probe.with
+                    && is_over(over, due)
+                {
+                    let why = || Cause::ProbeOver { probe: with.clone() };
+                    [cell].into_iter().chain(rest).for_each(|cell| not_made(cell, slot, why()));
+                    for cell in &probe.cells {
+                        (slot + 1..slots).for_each(|slot| not_made(cell, slot, why()));
+                    }
+                    return;
                 }
-                return;
-            }
-            for cell in &probe.cells {
-                self.run_slot(&place(cell, slot), None, desk).await;
+                let over = probe.with.as_ref().map(|_| over);
+                self.run_slot(&place(cell, slot), None, over, desk).await;
+                due = Instant::now();
             }
         }
     }
 
-    /// A slot: a look, and further attempts while `until` does not hold and `within` is not over.
-    async fn run_slot(&self, place: &Place<'_>, sharing: Option<Sharing>, desk: &Desk) {
+    /// A slot: a look, and further attempts while `until` does not hold, and neither `within` nor what it runs with is over.
+    async fn run_slot(&self, place: &Place<'_>, sharing: Option<Sharing>, over: Option<&Over>, desk: &Desk) {
         let schedule = &place.probe.schedule;
         let give_up = Instant::now() + schedule.within.map_or(Duration::ZERO, |within| within.0);
         for attempt in 1.. {
             let mut taken = self.attempt(place, attempt, sharing, desk).await;
-            let again = schedule.until.is_some()
+            let mut again = schedule.until.is_some()
                 && !(self.until)(place.probe, &taken.observation)
                 && Instant::now() + PAUSE < give_up
                 && self.stop.reason().is_none();
+            if again {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    _ = self.stop.requested() => {}
+                }
+                again = !over.is_some_and(|over| is_over(over, Instant::now()));
+            }
             taken.observation.superseded = again;
             if !desk.take(taken) || !again {
                 return;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
-                _ = self.stop.requested() => {}
             }
         }
     }

@@ -306,12 +306,37 @@ async fn a_line_that_may_bear_a_time_of_its_own_is_not_taken_for_one_of_the_line
     for second in [json(&format!(r#""v":{deep}"#)).as_bytes(), &latin] {
         assert_eq!(known(&look_at(second).await, "count"), &Value::from(1));
     }
-    // What bears none belongs to the line before it.
-    for second in
-        ["    at main.rs:12:30 ERROR", "Caused by: ERROR 1.2.3 of 10.0.0.1", "ERROR de:ad:be:ef:00:11"]
-    {
-        let seen = look_at(second.as_bytes()).await;
-        assert_eq!(known(&seen, "count"), &Value::from(0), "{second}: {seen:?}");
+    // What is indented goes on with the line before it.
+    let seen = look_at(b"    at main.rs:12:30 ERROR").await;
+    assert_eq!(known(&seen, "count"), &Value::from(0), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_line_without_a_time_behind_the_last_one_before_the_window_may_have_been_written_since() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let old = line(120, "started");
+    let hour_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
+    for death in [
+        "panicked at ERROR",
+        "Traceback (most recent call last):\n  File \"app.py\", line 3\nERROR: no such key",
+        "Caused by: ERROR 1.2.3 of 10.0.0.1",
+        "ERROR de:ad:be:ef:00:11",
+    ] {
+        std::fs::write(&path, format!("{old}{death}\n")).unwrap();
+        assert_eq!(barrier(&look_at(&path, "10m", "ERROR").await, "count"), Barrier::Protocol, "{death}");
+        assert_eq!(known(&look_at(&path, "10m", "PANIC").await, "count"), &Value::from(0));
+        // Behind it the window has begun: it was written before that, or within it.
+        std::fs::write(&path, format!("{old}{death}\n{}", line(2, "restarted"))).unwrap();
+        assert_eq!(barrier(&look_at(&path, "10m", "ERROR").await, "count"), Barrier::Protocol, "{death}");
+        // Before another line of old.
+        std::fs::write(&path, format!("{old}{death}\n{}{}", line(110, "restarted"), line(2, "fine")))
+            .unwrap();
+        assert_eq!(known(&look_at(&path, "10m", "ERROR").await, "count"), &Value::from(0), "{death}");
+        // Nothing was written in the window.
+        std::fs::write(&path, format!("{old}{death}\n")).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(hour_ago).unwrap();
+        assert_eq!(known(&look_at(&path, "10m", "ERROR").await, "count"), &Value::from(0), "{death}");
     }
 }
 

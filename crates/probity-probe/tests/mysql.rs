@@ -5,6 +5,7 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -76,14 +77,10 @@ fn server() -> Option<Server> {
     let said = || std::fs::read_to_string(&log_file).unwrap();
     assert!(first.wait().unwrap().success(), "{}", said());
     std::fs::write(&statements, init.replace('\n', " ").replace("; ", ";\n")).unwrap();
-    let port = support::free_port();
+    let (port, socket) = (support::free_port(), path("socket"));
     let mut mariadb = tool("mariadbd").unwrap();
     options(&mut mariadb);
-    mariadb.args([
-        &format!("--port={port}"),
-        "--bind-address=127.0.0.1",
-        &format!("--socket={}", path("socket")),
-    ]);
+    mariadb.args([&format!("--port={port}"), "--bind-address=127.0.0.1", &format!("--socket={socket}")]);
     mariadb.args([
         &format!("--ssl-cert={ca}"),
         &format!("--ssl-key={key}"),
@@ -93,7 +90,7 @@ fn server() -> Option<Server> {
     let mut server = Server { port, ca, folder, running };
     support::until("MariaDB listens", || {
         assert!(server.running.alive(), "{}", said());
-        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() && UnixStream::connect(&socket).is_ok()
     });
     Some(server)
 }

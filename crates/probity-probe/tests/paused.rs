@@ -339,6 +339,41 @@ fn what_runs_with_another_probe_ends_with_it() {
 }
 
 #[test]
+fn no_row_and_no_attempt_follows_what_it_runs_with() {
+    let look = |probe: &str, number| match probe {
+        "main" => lasts(5_000),
+        // There once it is over.
+        _ => Look { there: number >= 3, ..lasts(2_000) },
+    };
+    let sorted = |beside: &str| {
+        let mut lines = run(&["main: { file: /m }", beside], &look);
+        lines.sort_unstable();
+        lines
+    };
+    let main = "main 0.1 at 0: seen";
+    let over = |cell: &str| format!("{cell} 0.1 at 6000: `main`, which it runs with, was over");
+    assert_eq!(
+        sorted("b: { file: /$n, matrix: [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }, { n: 5 }], with: main }"),
+        [
+            "b[1] 0.1 at 0: seen",
+            "b[2] 0.1 at 2000: seen",
+            "b[3] 0.1 at 4000: seen",
+            &over("b[4]"),
+            &over("b[5]"),
+            main
+        ]
+    );
+    let slow = |probe: &str, number| Look {
+        lasts: if probe == "main" { 4_000 } else { 2_000 },
+        ..look(probe, number)
+    };
+    let mut lines =
+        run(&["main: { file: /m }", "b: { file: /b, until: exists, within: 60s, with: main }"], &slow);
+    lines.sort_unstable();
+    assert_eq!(lines, ["b 0.1 at 0: again", "b 0.2 at 2200: seen", main]);
+}
+
+#[test]
 fn an_undo_runs_once_its_stage_is_over_whatever_became_of_it() {
     let acts = "acts: { command: [touch, /x], impact: write, undo: { command: [rm, /x] } }";
     let then = "then: { file: /t, every: 10s, for: 10s }";

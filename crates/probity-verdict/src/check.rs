@@ -87,6 +87,11 @@ fn nothing_chosen(compiled: &Compiled<'_>, found: &mut Problems) {
     found.push(Level::Note, "nothing-chosen", &claim.at, message, hint);
 }
 
+/// The text with a code for whatever is not ASCII.
+fn telling(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() }).collect()
+}
+
 /// Rows of a matrix that nobody can tell apart where they are printed.
 fn rows_alike(plan: &Plan, found: &mut Problems) {
     for probe in plan.probes.iter().filter(|probe| !probe.columns.is_empty()) {
@@ -105,7 +110,7 @@ fn rows_alike(plan: &Plan, found: &mut Problems) {
                     first + 1,
                     number + 1,
                     probe.name,
-                    name.escape_unicode()
+                    telling(&name)
                 );
                 found.push(
                     Level::Warning,

@@ -90,6 +90,8 @@ struct Decision {
     outcome: Outcome,
     /// Whether it fails only because the check could not be evaluated.
     by_error: bool,
+    /// Whether it fails only because of denials that no control shows to be able to be otherwise.
+    by_denial: bool,
     reason: FindingReason,
     measured: Option<Measured>,
     decided: Decided,
@@ -276,6 +278,7 @@ impl<'p> Judge<'p> {
             remedy: claim.remedy.clone(),
             outcome: decision.outcome,
             by_error: decision.by_error && decision.outcome == Outcome::Fails,
+            by_denial: decision.by_denial && decision.outcome == Outcome::Fails,
             reason: decision.reason,
             measured: decision.measured,
             rests_on: decision.shows,
@@ -393,6 +396,7 @@ fn broken(why: Unreadable) -> Decision {
     Decision {
         outcome: Outcome::Undetermined,
         by_error: false,
+        by_denial: false,
         reason: FindingReason::Unreadable { why },
         measured: None,
         decided: Decided::Nothing,

@@ -109,6 +109,10 @@ pub struct Finding {
     /// compare): then nothing that would help an acceptance follows from it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_error: bool,
+    /// Whether it fails only because of denials (refused, forbidden, no such name) of which no positive control shows that they
+    /// could have been otherwise: then nothing that would help an acceptance follows from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_denial: bool,
     /// Why, with the numbers.
     pub reason: FindingReason,
     /// What was measured, if anything was.

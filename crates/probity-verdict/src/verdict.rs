@@ -266,7 +266,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether a claim fails only because it could not be evaluated, or rests on a rate of trials that were selected by what
+    /// Whether a claim fails only because it could not be evaluated or of denials without a control, or rests on a rate of trials that were selected by what
     /// was seen, without the plan's word that this is meant: the rate itself, whatever came of it, or one that its probe needs.
     fn doubtful(&self, claim: usize, divisor: u32) -> bool {
         let Some(finding) = self.found(claim) else { return false };
@@ -274,7 +274,10 @@ impl<'a> World<'a> {
             let selected = self.found(*claim).and_then(|finding| finding.selected);
             selected.is_some_and(|selected| !selected.meant)
         };
-        let doubtful = finding.by_error || selected(&claim) || self.rules.needed[claim].iter().any(selected);
+        let doubtful = finding.by_error
+            || finding.by_denial
+            || selected(&claim)
+            || self.rules.needed[claim].iter().any(selected);
         doubtful && self.waiver(claim, divisor).is_none()
     }
 

@@ -127,7 +127,15 @@ fn group(service: &Service) -> Group {
             let check = first_short([format!("running && users == {}", list(users)), "running".to_owned()]);
             (check, format!("{executable} runs as {}", named.join(" and ")))
         };
-        add("process", format!("process: {}", quoted(executable)), check, says);
+        // Whose a process is, that may not be read, is not told without being root.
+        let probe = format!("process: {}", quoted(executable));
+        match facts(&probe).unwrap_or_default() {
+            seen if seen.contains_key("users") => add("process", probe, check, says),
+            seen if seen.contains_key("running") => {
+                add("process", probe, "running".to_owned(), format!("{executable} runs"));
+            }
+            _ => {}
+        }
         let probe = format!("file: {}", quoted(executable));
         if let Ok(facts) = facts(&probe)
             && let (Some(Value::Text(mode)), Some(Value::Text(owner))) =
@@ -212,6 +220,15 @@ fn answered(listener: &Listener, answer: Answer) -> Line {
     let line = |kind: &str, probe: String, check: &str, says: String| {
         (format!("{kind}_{port}"), probe, check.to_owned(), says)
     };
+    let host = at.rsplit_once(':').map_or(at.as_str(), |(host, _)| host).trim_matches(['[', ']']);
+    let reached = |what: &str| {
+        line(
+            "reached",
+            format!("port: {port}, connect: {}", quoted(host)),
+            "connected",
+            format!("port {port} is reached, where a {what} asks who it is"),
+        )
+    };
     match answer {
         Answer::Http { scheme, status } => line(
             scheme,
@@ -220,10 +237,9 @@ fn answered(listener: &Listener, answer: Answer) -> Line {
             format!("port {port} answers {} with status {status}", scheme.to_ascii_uppercase()),
         ),
         Answer::Tls { expires_in_days, trusted } => {
-            let (fact, valid) = if trusted {
-                ("trusted && chain_expires_in_days", "and its chain are trusted and valid")
-            } else {
-                ("expires_in_days", "is valid")
+            let (first, valid) = match trusted {
+                true => ("trusted && ", "and its chain are trusted and valid"),
+                false => ("", "and its chain are valid"),
             };
             let (days, says) = match expires_in_days {
                 ..0 => ("< 0".to_owned(), "shows a certificate that has expired".to_owned()),
@@ -238,34 +254,25 @@ fn answered(listener: &Listener, answer: Answer) -> Line {
             line(
                 "tls",
                 format!("tls: {}", quoted(&at)),
-                &format!("{fact} {days}"),
+                &format!("{first}chain_expires_in_days {days}"),
                 format!("port {port} {says}"),
             )
         }
-        Answer::Redis { open } => line(
+        Answer::Redis { open: true } => line(
             "redis",
             format!("redis: {}, command: [PING]", quoted(&at)),
-            if open { "answered && reply == 'PONG'" } else { "connected" },
-            format!("port {port} is reached as a Redis"),
+            "answered && reply == 'PONG'",
+            format!("port {port} answers as a Redis"),
         ),
-        Answer::Postgres { open } => {
-            let (host, number) = at.rsplit_once(':').unwrap_or((&at, "5432"));
-            let host = host.trim_matches(['[', ']']);
-            line(
-                "postgres",
-                format!(
-                    "postgres: \"host={host} port={number} user=postgres dbname=postgres\", query: SELECT 1"
-                ),
-                if open { "answered && value == 1" } else { "connected" },
-                format!("port {port} is reached as a PostgreSQL"),
-            )
-        }
-        Answer::Mysql => line(
-            "mysql",
-            format!("mysql: {}, query: SELECT 1", quoted(&format!("mysql://probity@{at}/"))),
-            "connected",
-            format!("port {port} is reached as a MySQL or MariaDB"),
+        Answer::Postgres { open: true } => line(
+            "postgres",
+            format!("postgres: \"host={host} port={port} user=postgres dbname=postgres\", query: SELECT 1"),
+            "answered && value == 1",
+            format!("port {port} answers as a PostgreSQL"),
         ),
+        Answer::Redis { open: false } => reached("Redis"),
+        Answer::Postgres { open: false } => reached("PostgreSQL"),
+        Answer::Mysql => reached("MySQL or MariaDB"),
         Answer::Smtp => line(
             "smtp",
             format!("smtp: {}", quoted(&at)),

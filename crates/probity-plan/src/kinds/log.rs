@@ -220,7 +220,9 @@ impl Kind for Log {
                 FactType::Int,
                 "how many lines of the window match; unknown if the log does not cover the window, or a matching line begins with `{` or \
                  bears what may be a time near its beginning, and that time is not known, or one before the window though it stands behind a \
-                 line of it, or if it depends on the encoding whether a line matches that is not UTF-8; a line without a time belongs to the line before it",
+                 line of it, or if it depends on the encoding whether a line matches that is not UTF-8; a line without a time belongs to the line before it, but \
+                 behind the last line before the window one that is not indented may have been written since: if it matches, and the file \
+                 was written in the window, the count is unknown",
             ),
             FactSpec::new(
                 "at_least",

@@ -78,7 +78,7 @@ impl Kind for Tls {
                 "completed",
                 FactType::Bool,
                 "whether a current client (TLS 1.2 and 1.3, forward secrecy, authenticated encryption) completes \
-                 the handshake, whatever it thinks of the certificate; unknown where the server wants a group or signature \
+                 the handshake, whatever it thinks of the certificate; unknown where the server wants a suite, group or signature \
                  that this client does not have",
             )
             .denies(Denied::Request, Values::False)
@@ -121,7 +121,8 @@ impl Kind for Tls {
                 "trusted",
                 FactType::Bool,
                 "whether the chain leads to the system's certificates, or to `ca`, at the time of the look, and its key may be used in a handshake; the name \
-                 aside; unknown where it rests on a signature or extension that this client cannot verify",
+                 aside; unknown where it rests on a signature or extension that this client cannot verify. Of the \
+                 certificate that this client was shown, as are all facts about it: a server with several, of RSA and ECDSA, shows some clients another",
             ).aside(),
             FactSpec::new("trust_error", FactType::Text, "why it does not; empty if it does").aside(),
             FactSpec::new(

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
+use http_body_util::{BodyExt, Full, Limited};
 use probity_plan::kinds::container::Container;
 use probity_plan::{Barrier, Blocked, Value};
 use serde_json::Value as Json;
 use tokio::net::UnixStream;
+use tokio::task::JoinSet;
 
+use super::http::client::Client;
 use crate::look::{Context, Look, Seen, barrier_of, not_ahead};
 
 /// The longest answer that is read, in bytes.
@@ -87,16 +87,14 @@ fn usual_socket() -> Result<String, Blocked> {
 
 async fn get(stream: UnixStream, path: &str) -> Result<(u16, Json), Blocked> {
     let broken = |error: &dyn std::fmt::Display| Blocked::new(Barrier::Protocol, error.to_string());
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
-    // Ends when the response has been read or the sender is dropped.
-    tokio::spawn(async move { _ = connection.await });
+    let mut driving = JoinSet::new();
+    let mut client = Client::over(stream, &mut driving).await.map_err(|e| broken(&e))?;
     let request = hyper::Request::get(path)
         .header("host", "localhost")
         .header("user-agent", concat!("probity/", env!("CARGO_PKG_VERSION")))
-        .body(Empty::<Bytes>::new())
+        .body(Full::default())
         .map_err(|e| broken(&e))?;
-    let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
+    let response = client.send(request).await.0.map_err(|e| broken(&e))?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), MAX_LENGTH).collect().await.map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {

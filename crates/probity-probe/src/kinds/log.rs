@@ -126,6 +126,13 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
         );
         Blocked::new(Barrier::Protocol, why)
     });
+    let undated = (tally.undated > 0).then(|| {
+        let why = format!(
+            "{} matching lines bear no time and stand behind the last line before the window: they were written then or since",
+            tally.undated
+        );
+        Blocked::new(Barrier::Protocol, why)
+    });
     let late = (tally.late > 0).then(|| {
         let why = format!(
             "{} matching lines stand behind lines of the window and bear times before it: a clock was set back, or they are late",
@@ -140,7 +147,7 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
         );
         Blocked::new(Barrier::Protocol, why)
     });
-    let unknown = unknown.or(late).or(unsure);
+    let unknown = unknown.or(undated).or(late).or(unsure);
     // Of what was left out, nothing is known: not even whether it came later.
     let unseen = ahead.or_else(|| unknown.clone()).or_else(|| window.suppressed.clone());
     // "None" would pass on lines that nobody could see any more.

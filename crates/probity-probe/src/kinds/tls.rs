@@ -158,8 +158,8 @@ async fn see(server: &Server<'_>, context: &Context<'_>, seen: &mut Seen) {
 /// What the server says to a hello of this version alone.
 type Offered = (u16, Result<Answer, Blocked>);
 
-/// Whether a current client gets in. Where this one does not, although the server takes a version and suite that it has,
-/// it lacks the group or signature that the server wants, and another might have it.
+/// Whether a current client gets in. Where this one does not, although the server takes a version and suite that are current,
+/// it lacks the suite, group or signature that the server wants, and another might have it.
 fn completed(greeting: &Greeting, offered: &[Offered]) -> Result<bool, Blocked> {
     let current = |(_, answer): &Offered| match answer {
         Ok(Answer::Hello { version, suite, .. }) => hello::is_current(*version, *suite),
@@ -169,7 +169,7 @@ fn completed(greeting: &Greeting, offered: &[Offered]) -> Result<bool, Blocked> 
         Ok(()) => Ok(true),
         Err(error) if greeting.version.is_none() && offered.iter().any(current) => Err(Blocked::new(
             Barrier::Unsupported,
-            format!("{error}: the server wants a group or signature that this client does not have"),
+            format!("{error}: the server wants a suite, group or signature that this client does not have"),
         )),
         // More than is read, or what cannot be computed: a current client may get in.
         Err(error) => match connect::tls::fault_of(error, greeting.version.is_some()) {
@@ -257,7 +257,7 @@ fn proven(greeting: &Greeting, chain: &[CertificateDer<'_>]) -> trust::Trust {
         }
         Greeting { version: None, .. } => Err(Blocked::new(
             Barrier::Unsupported,
-            "only an older client gets in, so it was not seen that the server holds the certificate's key",
+            "another client gets in and this one does not, so it was not seen that the server holds the certificate's key",
         )),
         _ => Ok(String::new()),
     }

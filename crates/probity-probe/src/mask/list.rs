@@ -85,7 +85,18 @@ impl<'d, F: FnMut(&Decoded)> Runs<'d, F> {
     fn new(depth: u8, least: usize, decoded: &'d mut F) -> Self {
         let run = Decoded { bytes: Vec::new(), spans: Vec::new(), depth: depth + 1 };
         let (word, place) = (Vec::new(), (0, 0));
-        Self { depth, least, decoded, run, escaped: 0, word, place, word_escaped: 0, gap: 0, is_line_begun: true }
+        Self {
+            depth,
+            least,
+            decoded,
+            run,
+            escaped: 0,
+            word,
+            place,
+            word_escaped: 0,
+            gap: 0,
+            is_line_begun: true,
+        }
     }
 
     /// Whether a run goes on with this byte, or a line begins with it: no name stands before it.

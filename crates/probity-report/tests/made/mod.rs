@@ -188,6 +188,7 @@ pub fn finding(
         severity: claim.severity,
         remedy: claim.remedy.clone(),
         by_error: false,
+        by_denial: false,
         selected: None,
         control: None,
         outcome,

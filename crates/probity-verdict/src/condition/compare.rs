@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use probity_plan::{Moment, Number, Value};
 
@@ -86,7 +87,11 @@ impl Run<'_> {
             }
             (Value::Map(a), Value::Map(b)) => {
                 self.spend(a.len().min(b.len()) as u64)?;
-                if a.len() != b.len() || !a.keys().all(|key| b.contains_key(key)) {
+                if a.len() != b.len() {
+                    return known(false);
+                }
+                let keys = self.all_keys(a, b)?;
+                if keys == Some(false) {
                     return known(false);
                 }
                 let pairs = a.iter().filter_map(|(key, value)| {
@@ -94,6 +99,7 @@ impl Run<'_> {
                     Some((left, Side::new(b.get(key)?, right.declared.field(key))))
                 });
                 Ok(match self.equal_pairs(operator, pairs)? {
+                    Equality::Same if keys.is_none() => return Err(Reason::Masked.into()),
                     Equality::Same => Equality::Same,
                     Equality::Differs(_) => Equality::Differs(None),
                 })
@@ -106,6 +112,26 @@ impl Run<'_> {
             }
             .into()),
         }
+    }
+
+    /// Whether a map has every key of another one, as far as masked ones tell.
+    fn all_keys(&self, keys: &BTreeMap<String, Value>, map: &BTreeMap<String, Value>) -> Told<Option<bool>> {
+        let mut all = Some(true);
+        for key in keys.keys() {
+            match self.has_key(map, key)? {
+                Some(true) => {}
+                Some(false) => return Ok(Some(false)),
+                None => all = None,
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether a map has this key; `None` if that depends on what was masked.
+    pub(super) fn has_key(&self, map: &BTreeMap<String, Value>, key: &str) -> Told<Option<bool>> {
+        let known = map.contains_key(key);
+        self.spend(if known { 0 } else { map.len() as u64 / 8 })?;
+        Ok(masked::has_key(map, key))
     }
 
     fn equal_lists<'v>(
@@ -178,12 +204,18 @@ impl Run<'_> {
     }
 
     pub(super) fn field<'e>(&self, operand: Cow<'e, Value>, field: &str) -> Got<'e> {
-        let no_key = || Box::<Evaluated>::from(Reason::no_key(field));
-        match operand {
-            Cow::Borrowed(Value::Map(map)) => map.get(field).map(Cow::Borrowed).ok_or_else(no_key),
-            Cow::Owned(Value::Map(mut map)) => map.remove(field).map(Cow::Owned).ok_or_else(no_key),
-            other => Err(not_made_for(".", &other)),
+        let Value::Map(map) = &*operand else { return Err(not_made_for(".", &operand)) };
+        match self.has_key(map, field)? {
+            Some(true) => {}
+            Some(false) => return Err(Reason::no_key(field).into()),
+            None => return Err(Reason::Masked.into()),
         }
+        let found = match operand {
+            Cow::Borrowed(Value::Map(map)) => map.get(field).map(Cow::Borrowed),
+            Cow::Owned(Value::Map(mut map)) => map.remove(field).map(Cow::Owned),
+            _ => None,
+        };
+        found.ok_or_else(|| Reason::no_key(field).into())
     }
 
     pub(super) fn index<'e>(&self, operand: Cow<'e, Value>, index: &Value) -> Got<'e> {

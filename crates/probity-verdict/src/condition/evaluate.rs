@@ -321,7 +321,10 @@ impl<'f> Run<'f> {
                     {
                         Err(Reason::NotAMode.into())
                     }
-                    (Value::Map(map), Value::Text(key)) => Ok(map.contains_key(key).then_some(None)),
+                    (Value::Map(map), Value::Text(key)) => match self.has_key(map, key)? {
+                        Some(there) => Ok(there.then_some(None)),
+                        None => Err(Reason::Masked.into()),
+                    },
                     (Value::Map(_), Value::Null) => Ok(None),
                     (other, element) => {
                         let class = Class::of(if matches!(other, Value::Map(_)) { element } else { other });
@@ -440,7 +443,7 @@ impl<'f> Run<'f> {
                 self.index(operand, &index)
             }
             Node::Has(operand, field) => match &*self.value(operand, around)? {
-                Value::Map(map) => Ok(Cow::Owned(map.contains_key(field).into())),
+                Value::Map(map) => Ok(Cow::Owned(self.has_key(map, field)?.ok_or(Reason::Masked)?.into())),
                 other => Err(Reason::NotMadeFor { what: "has".to_owned(), class: Class::of(other) }.into()),
             },
             Node::List(items) => {

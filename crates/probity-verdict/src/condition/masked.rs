@@ -1,6 +1,8 @@
 //! Text in which something was masked: what can be told of it without knowing what stood there. A target may send such text
 //! itself; what depends on it is then unknown too, which claims nothing.
 
+use std::collections::BTreeMap;
+
 use probity_plan::Value;
 
 /// What begins the mask of a secret input, `[secret NAME]`.
@@ -21,6 +23,14 @@ pub(crate) fn hides(value: &Value) -> bool {
         Value::Map(map) => map.values().any(hides),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Interval(_) | Value::Moment(_) => false,
     }
+}
+
+/// Whether a map has this key; `None` if that depends on what was masked.
+pub(super) fn has_key(map: &BTreeMap<String, Value>, key: &str) -> Option<bool> {
+    if map.contains_key(key) {
+        return Some(true);
+    }
+    map.keys().all(|other| same(other, key) == Some(false)).then_some(false)
 }
 
 /// Whether two texts are the same; `None` if that depends on what was masked.

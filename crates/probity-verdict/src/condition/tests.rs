@@ -531,7 +531,8 @@ fn what_depends_on_what_was_masked_is_unknown() {
         "json",
         Fact::Known(json(
             r#"{"log": "login by [secret pw] ok", "cookie": "sid=[masked]; Path=/; HttpOnly", "number": "[secret pin]",
-                "plain": "no secret here", "like": "[secret Not a name]", "tags": ["[secret s]", "b"]}"#,
+                "plain": "no secret here", "like": "[secret Not a name]", "tags": ["[secret s]", "b"],
+                "keys": {"[secret pw]": 1, "x": 2}, "ends": {"a[secret pw]z": 1, "x": 2}, "open": {"x": 2}}"#,
         )),
     )]);
     for (truth, conditions) in [
@@ -559,6 +560,15 @@ fn what_depends_on_what_was_masked_is_unknown() {
                 "json.number == 49291234",
                 "json.cookie == json.cookie",
                 "!json.cookie.contains('Domain=')",
+                // A key may have been any that the mask stands for.
+                "'hunter2' in json.keys",
+                "!('hunter2' in json.keys)",
+                "!has(json.keys.hunter2)",
+                "json.keys.hunter2 == 1",
+                "json.keys['hunter2'] == 1",
+                "json.keys != {'hunter2': 1, 'x': 2}",
+                "{'hunter2': 1, 'x': 2} == json.keys",
+                "'a1z' in json.ends",
             ][..],
         ),
         (
@@ -574,6 +584,9 @@ fn what_depends_on_what_was_masked_is_unknown() {
                 "json.cookie.contains('HttpOnly') && json.cookie.contains('sid=')",
                 "json.plain == 'no secret here' && !json.plain.contains('admin') && size(json.plain) == 14",
                 "!json.like.contains('admin')",
+                "json.keys.x == 2 && has(json.keys.x) && 'x' in json.keys && '[secret pw]' in json.keys",
+                "json.keys != {'hunter2': 1, 'x': 3} && json.keys != {'x': 2} && json.keys == json.keys",
+                "!('b1z' in json.ends) && !has(json.ends.y) && json.ends != {'b1z': 1, 'x': 2} && !('y' in json.open)",
                 // What is visible decides: another length, another element.
                 "json.tags != ['a'] && json.tags != ['a', 'c'] && !(['a', 'b', 'c'] == json.tags)",
             ][..],

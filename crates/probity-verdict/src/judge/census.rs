@@ -3,7 +3,7 @@
 use super::control::Controls;
 use super::denial::Shown;
 use super::subject::{Membership, Observed, Subject, Trial};
-use super::tally::{Answer, Tally};
+use super::tally::{Answer, Misses, Tally};
 use super::{Decision, Facts, Room, words};
 use crate::condition::{Check, Evaluated};
 use crate::judgement::{Against, CellFinding, Counts, Decided, FindingReason, Measured, Outcome, Settle};
@@ -48,7 +48,7 @@ impl Room for Census<'_> {
     fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
         let missing = |cell| subject.missing(cell);
         let controls = Controls::of(subject, facts, &self.tallies, |cell, tally| {
-            outcome_of(tally.counts(missing(cell), Shown::default())) == Outcome::Holds
+            outcome_of(tally.counts(missing(cell), Shown::default(), Misses::All)) == Outcome::Holds
         });
         let shows = subject.weakest(self.check.reads()).filter(|_| seen_any(&self.tallies));
         let decided = |counts: Counts| Decided::Census {
@@ -72,7 +72,7 @@ pub(super) fn ask(check: &Check, look: &Observed, subject: &mut Subject) -> Answ
 pub(super) fn answer(evaluated: &Evaluated, denied: impl FnOnce() -> Option<probity_plan::Denied>) -> Answer {
     match evaluated.truth {
         Truth4::True => denied().map_or(Answer::Success, Answer::Denial),
-        Truth4::False => Answer::Failure,
+        Truth4::False => denied().map_or(Answer::Failure, Answer::Refusal),
         Truth4::Unknown => Answer::Undecided,
         Truth4::Error => Answer::Error,
     }
@@ -88,7 +88,7 @@ pub(super) fn note(
     match answer {
         Answer::Success => {}
         Answer::Denial(_) => subject.note_undecided(entry),
-        Answer::Failure | Answer::Error => subject.note_false(entry, why),
+        Answer::Failure | Answer::Refusal(_) | Answer::Error => subject.note_false(entry, why),
         Answer::Undecided => subject.note_unknown(entry, evaluated),
     }
 }
@@ -96,7 +96,7 @@ pub(super) fn note(
 /// Whether anything was seen that decides.
 pub(super) fn seen_any(tallies: &[Tally]) -> bool {
     tallies.iter().any(|tally| {
-        let counts = tally.counts(0, Shown::of(|_| true));
+        let counts = tally.counts(0, Shown::of(|_| true), Misses::All);
         counts.successes + counts.failures > 0
     })
 }
@@ -121,15 +121,18 @@ pub(super) fn census(
 ) -> Decision {
     let mut cells = Vec::new();
     let mut total = Counts::default();
-    let mut only_errors = true;
+    let (mut only_errors, mut surely_fails) = (true, false);
     for (cell, tally) in tallies.iter().enumerate() {
-        let counts = tally.counts(missing(cell), controls.of_group(cell));
+        let counts_of = |misses| tally.counts(missing(cell), controls.of_group(cell), misses);
+        let counts = counts_of(Misses::All);
         // A row that is surely not meant says nothing; one of which everything was left out by what was seen is open.
         if counts.planned == 0 && subject.excluded(cell) {
             continue;
         }
         let outcome = outcome_of(counts);
-        only_errors &= outcome != Outcome::Fails || counts.failures == tally.errors();
+        let fails_by = |misses| outcome_of(counts_of(misses)) == Outcome::Fails;
+        only_errors &= !fails_by(Misses::WithoutErrors);
+        surely_fails |= fails_by(Misses::Sure);
         total += &counts;
         cells.push(CellFinding { cell: subject.name(cell), outcome, counts, bounds: None });
     }
@@ -155,6 +158,7 @@ pub(super) fn census(
     Decision {
         outcome,
         by_error: outcome == Outcome::Fails && only_errors,
+        by_denial: outcome == Outcome::Fails && !only_errors && !surely_fails,
         reason,
         measured: (total.planned > 0).then_some(Measured::Count {
             cell: None,

@@ -308,6 +308,7 @@ impl SureRoom for Periodic {
         Decision {
             outcome,
             by_error: false,
+            by_denial: false,
             reason: self.reason(outcome, subject, &all, fewest.unwrap_or(0), cut, denied),
             measured: Some(Measured::Gaps { gaps: all.counts().planned, extent_us: all.extent }),
             decided: Decided::Periodic {

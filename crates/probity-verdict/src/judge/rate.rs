@@ -8,7 +8,7 @@ use super::census::{ask, overall, seen_any};
 use super::control::Controls;
 use super::denial::Shown;
 use super::subject::{Membership, Observed, Subject, Trial};
-use super::tally::{Answer, Tally};
+use super::tally::{Answer, Misses, Tally};
 use super::{Decision, Facts, Room, clock};
 use crate::condition::Check;
 use crate::judgement::{
@@ -58,20 +58,18 @@ impl<'p> Rate<'p> {
         Some((began - first).div_euclid(i64::try_from(block).unwrap_or(i64::MAX)))
     }
 
-    /// The counts of a group, and the same with what could not be evaluated as undecided.
-    fn counts(&self, group: usize, subject: &Subject, control: Shown) -> [Counts; 2] {
+    /// The counts of a group.
+    fn counts(&self, group: usize, subject: &Subject, control: Shown, misses: Misses) -> Counts {
         let tally = &self.tallies[group];
         let cells: Vec<usize> =
             if self.tallies.len() == 1 { (0..subject.width()).collect() } else { vec![group] };
         let missing: u64 = cells.iter().map(|cell| subject.missing(*cell)).sum();
         let Some(block) = self.block else {
-            let counts = tally.counts(missing, control);
-            let (failures, blocked) = (counts.failures - tally.errors(), counts.blocked + tally.errors());
-            return [counts, Counts { failures, blocked, ..counts }];
+            return tally.counts(missing, control, misses);
         };
         let Some(every) = subject.probe.schedule.every else {
             // Nobody can say in which stretch a look would have been that was never made.
-            return [true, false].map(|errors| tally.blocks(|_| 0, missing, control, errors));
+            return tally.blocks(|_| 0, missing, control, misses);
         };
         let (block, every, planned) = (micros(block), micros(every), u128::from(subject.planned()));
         let included = cells.iter().filter(|cell| !subject.excluded(**cell)).count() as u64;
@@ -87,7 +85,7 @@ impl<'p> Rate<'p> {
         } else {
             u64::try_from(blocks).unwrap_or(u64::MAX).saturating_sub(tally.seen_blocks())
         };
-        [true, false].map(|errors| tally.blocks(expected, absent, control, errors))
+        tally.blocks(expected, absent, control, misses)
     }
 
     fn group_name(&self, group: usize, subject: &Subject) -> String {
@@ -151,22 +149,26 @@ impl Room for Rate<'_> {
         let shows = subject.weakest(self.check.reads()).filter(|_| seen_any(&self.tallies));
         let alpha = statistics::alpha(subject.plan.confidence);
         let controls = Controls::of(subject, facts, &self.tallies, |group, tally| {
-            let [counts, _] = self.counts(group, subject, Shown::default());
+            let counts = self.counts(group, subject, Shown::default(), Misses::All);
             !tally.clustered(Shown::default())
                 && statistics::decide_rate(&counts, self.share, alpha).0 == Outcome::Holds
         });
         let mut cells = Vec::new();
-        let (mut clustered, mut by_error) = (false, true);
+        let (mut clustered, mut only_errors, mut surely_fails) = (false, true, false);
         let mut total = Counts::default();
         for (group, tally) in self.tallies.iter().enumerate() {
             let controlled = controls.of_group(group);
-            let [counts, without_errors] = self.counts(group, subject, controlled);
+            let counts = self.counts(group, subject, controlled, Misses::All);
             if counts.planned == 0 && self.tallies.len() > 1 && subject.excluded(group) {
                 continue;
             }
             let (mut outcome, bounds) = statistics::decide_rate(&counts, self.share, alpha);
-            by_error &= outcome != Outcome::Fails
-                || statistics::decide_rate(&without_errors, self.share, alpha).0 != Outcome::Fails;
+            let fails_by = |misses| {
+                let counts = self.counts(group, subject, controlled, misses);
+                statistics::decide_rate(&counts, self.share, alpha).0 == Outcome::Fails
+            };
+            only_errors &= !fails_by(Misses::WithoutErrors);
+            surely_fails |= fails_by(Misses::Sure);
             if outcome == Outcome::Holds && tally.clustered(controlled) {
                 outcome = Outcome::Undetermined;
                 clustered = true;
@@ -210,7 +212,8 @@ impl Room for Rate<'_> {
         notes.extend(controls.note(subject, &self.tallies));
         Decision {
             outcome,
-            by_error: outcome == Outcome::Fails && by_error,
+            by_error: outcome == Outcome::Fails && only_errors,
+            by_denial: outcome == Outcome::Fails && !only_errors && !surely_fails,
             reason,
             measured: (total.planned > 0).then_some(Measured::Count {
                 cell,

@@ -97,7 +97,7 @@ impl<R: SureRoom> Room for BothWays<R> {
         let Some(with) = self.with.as_ref().map(|room| room.decide(subject, facts)) else { return decision };
         if with.outcome != decision.outcome {
             decision.outcome = Outcome::Undetermined;
-            decision.by_error = false;
+            (decision.by_error, decision.by_denial) = (false, false);
             decision.reason = FindingReason::DependsOnMembership;
             decision.settle = Some(Settle::by(vec![Step::SelectByWhatIsKnown]));
         }

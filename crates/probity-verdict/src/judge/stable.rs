@@ -243,6 +243,7 @@ impl SureRoom for Stable {
             measured: self.measured(samples),
             by_error: outcome == Outcome::Fails
                 && self.cells.iter().all(|cell| cell.changed == cell.unordered),
+            by_denial: false,
             decided: Decided::Stable {
                 facts: self.facts.clone(),
                 within,

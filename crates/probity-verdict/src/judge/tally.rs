@@ -17,16 +17,30 @@ pub(super) enum Answer {
     Denial(Denied),
     /// It does not satisfy the check.
     Failure,
+    /// A failure that is a denial: it helps no acceptance but beside a positive control.
+    Refusal(Denied),
     /// The check cannot be evaluated on what was seen.
     Error,
     Undecided,
+}
+
+/// What counts as a miss; what does not is undecided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misses {
+    All,
+    /// Not what could not be evaluated.
+    WithoutErrors,
+    /// Nor denials of which it is not shown that they could have been otherwise.
+    Sure,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     successes: u64,
     denials: [u64; ALL.len()],
+    /// Denials among them are counted beside.
     failures: u64,
+    refusals: [u64; ALL.len()],
     errors: u64,
     undecided: u64,
     /// Runs with denials as successes, and as misses.
@@ -53,6 +67,7 @@ struct Block {
     error: bool,
     undecided: bool,
     denied: [bool; ALL.len()],
+    refused: [bool; ALL.len()],
 }
 
 impl Runs {
@@ -70,6 +85,10 @@ impl Tally {
             Answer::Success => self.successes += 1,
             Answer::Denial(what) => self.denials[what as usize] += 1,
             Answer::Failure => self.failures += 1,
+            Answer::Refusal(what) => {
+                self.failures += 1;
+                self.refusals[what as usize] += 1;
+            }
             Answer::Error => self.errors += 1,
             Answer::Undecided => self.undecided += 1,
         }
@@ -82,8 +101,10 @@ impl Tally {
             block.missed |= result == Answer::Failure;
             block.undecided |= result == Answer::Undecided;
             block.error |= result == Answer::Error;
-            if let Answer::Denial(what) = result {
-                block.denied[what as usize] = true;
+            match result {
+                Answer::Denial(what) => block.denied[what as usize] = true,
+                Answer::Refusal(what) => block.refused[what as usize] = true,
+                _ => {}
             }
         }
     }
@@ -120,27 +141,22 @@ impl Tally {
 
     /// Denials among the successes of which it is not shown that they could have been otherwise.
     pub(super) fn uncontrolled(&self, control: Shown) -> u64 {
-        self.denials
-            .iter()
-            .zip(ALL)
-            .filter(|(_, what)| !control.includes(*what))
-            .map(|(denials, _)| denials)
-            .sum()
-    }
-
-    /// Trials of which the check could not be evaluated.
-    pub(super) fn errors(&self) -> u64 {
-        self.errors
+        sum_without(&self.denials, control)
     }
 
     /// The counts with so many planned trials never made. `control`: which denials count.
-    pub(super) fn counts(&self, missing: u64, control: Shown) -> Counts {
-        let blocked = self.uncontrolled(control);
+    pub(super) fn counts(&self, missing: u64, control: Shown, misses: Misses) -> Counts {
+        let denied = self.uncontrolled(control);
+        let unsure = match misses {
+            Misses::All => 0,
+            Misses::WithoutErrors => self.errors,
+            Misses::Sure => self.errors + sum_without(&self.refusals, control),
+        };
         Counts {
             planned: self.made() + missing,
-            successes: self.successes + self.denials() - blocked,
-            failures: self.failures + self.errors,
-            blocked: self.undecided + blocked + missing,
+            successes: self.successes + self.denials() - denied,
+            failures: self.failures + self.errors - unsure,
+            blocked: self.undecided + denied + missing + unsure,
         }
     }
 
@@ -152,27 +168,30 @@ impl Tally {
         }
         let mut runs = Runs::default();
         for block in self.blocks.values().filter(|block| block.trials > 0) {
-            runs.add(!block.missed && !block.error && !block.undecided && !block.uncontrolled(control));
+            runs.add(!block.missed(control, Misses::All) && !block.undecided && !block.uncontrolled(control));
         }
         statistics::clustered(runs.successes, runs.misses, runs.runs)
     }
 
     /// The counts with each block as one trial: missed if one in it was. `expected(block)` is how many looks are planned
-    /// in a block, and `absent` how many planned blocks are not among those seen. `errors`: whether what could not be
-    /// evaluated is a miss.
+    /// in a block, and `absent` how many planned blocks are not among those seen.
     pub(super) fn blocks(
         &self,
         expected: impl Fn(i64) -> u64,
         absent: u64,
         control: Shown,
-        errors: bool,
+        misses: Misses,
     ) -> Counts {
         let mut counts = Counts { planned: absent, blocked: absent, ..Counts::default() };
         for (at, block) in &self.blocks {
             let incomplete = u64::from(block.trials) + u64::from(block.outside) < expected(*at);
-            if block.missed || (block.error && errors) {
+            if block.missed(control, misses) {
                 counts.failures += 1;
-            } else if block.error || block.undecided || incomplete || block.uncontrolled(control) {
+            } else if block.missed(control, Misses::All)
+                || block.undecided
+                || incomplete
+                || block.uncontrolled(control)
+            {
                 counts.blocked += 1;
             } else if block.trials > 0 {
                 counts.successes += 1;
@@ -191,7 +210,18 @@ impl Tally {
     }
 }
 
+fn sum_without(counts: &[u64; ALL.len()], control: Shown) -> u64 {
+    counts.iter().zip(ALL).filter(|(_, what)| !control.includes(*what)).map(|(count, _)| count).sum()
+}
+
 impl Block {
+    fn missed(&self, control: Shown, misses: Misses) -> bool {
+        let refused = |what: &Denied| {
+            self.refused[*what as usize] && (misses != Misses::Sure || control.includes(*what))
+        };
+        self.missed || (self.error && misses == Misses::All) || ALL.iter().any(refused)
+    }
+
     fn uncontrolled(&self, control: Shown) -> bool {
         ALL.iter().any(|what| self.denied[*what as usize] && !control.includes(*what))
     }

@@ -124,6 +124,7 @@ fn finding(claim: &str, outcome: Outcome, counts: Counts) -> Finding {
         severity: Severity::default(),
         remedy: None,
         by_error: false,
+        by_denial: false,
         selected: None,
         control: None,
         outcome,
@@ -440,6 +441,37 @@ fn no_acceptance_rests_on_a_rate_that_was_selected_by_what_was_seen_whatever_cam
     }
     // To reject is no acceptance.
     assert_eq!(judged(&[("BAD", "fails(a)"), ("GO+", "holds(f)"), ("NO", "")], Fails, false), Some(false));
+}
+
+#[test]
+fn no_acceptance_rests_on_a_claim_that_fails_of_denials_without_a_control() {
+    let claims = || vec![claim("a", each()), claim("f", each())];
+    let judged = |rules: &[(&str, &str)], by_denial| {
+        let plan = plan(1, claims(), &[("a", 1.0), ("f", 1.0)], rules);
+        let denied = Finding { by_denial, ..finding("a", Fails, of(0, 1)) };
+        decide(&plan, started(), vec![denied, finding("f", Holds, of(1, 1))]).verdict
+    };
+    for rules in [
+        &[("BAD", "holds(a)"), ("GO+", "holds(f)"), ("NO", "")][..],
+        &[("GO+", "holds(f) && fails(a)"), ("NO", "")],
+        &[("GO+", "holds(f) && !holds(a)"), ("NO", "")],
+        &[("GO+", "holds(f) && score.s <= 0.5"), ("NO", "")],
+    ] {
+        let verdict = judged(rules, true);
+        assert_eq!(verdict.accepted, None, "{rules:?}");
+        let told = verdict.why.iter().any(|why| why.contains("no positive control"));
+        assert_eq!(told, !rules[0].1.contains("score"), "{:?}", verdict.why);
+        assert_eq!(judged(rules, false).accepted, Some(true), "{rules:?}");
+    }
+    // To reject, a refusal is enough.
+    for rules in [
+        &[("BAD", "fails(a)"), ("GO+", "holds(f)"), ("NO", "")][..],
+        &[("GO+", "holds(a) && holds(f)"), ("NO", "")],
+    ] {
+        let verdict = judged(rules, true);
+        assert_eq!(verdict.accepted, Some(false), "{rules:?}");
+        assert!(!verdict.why.iter().any(|why| why.contains("control")), "{:?}", verdict.why);
+    }
 }
 
 #[test]

@@ -107,6 +107,9 @@ fn claim(plan: &Plan, judgement: &Judgement, read: &ClaimRead) -> String {
         let reason = finding::reason(finding);
         text += &format!(", because its check cannot be evaluated on what was seen ({reason})");
     }
+    if judgement.verdict.accepted.is_none() && finding.is_some_and(|finding| finding.by_denial) {
+        text += ", by denials of which no positive control shows that they could have been otherwise: no acceptance rests on it";
+    }
     if let Some(selected) = finding.and_then(|finding| finding.selected).filter(|it| !it.meant) {
         text += &format!(
             ", of observations of which `where` left out {} of {} by what was seen: no acceptance rests on it",

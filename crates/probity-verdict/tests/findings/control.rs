@@ -48,6 +48,32 @@ fn a_denial_counts_only_beside_its_positive_control() {
     assert!(found[1].notes[0].contains("shown by `allowed`"));
 }
 
+#[test]
+fn a_claim_that_fails_of_denials_alone_is_told_from_one_that_fails() {
+    let plan = plan(
+        &["open: { http: http://x, repeat: 4 }", "admin: { http: http://x }"],
+        &[
+            "gets_in: { of: open, check: answered && status == 200 }",
+            "often: { of: open, check: answered && status == 200, share: \">= 90%\" }",
+            "shut: { of: open, check: status == 403, control: allowed }",
+            "allowed: { of: admin, check: status == 200 }",
+        ],
+    );
+    let by_denial = |codes: [i64; 4]| {
+        let mut looks =
+            looks("open", 0..4, |slot| json!({ "answered": true, "status": codes[slot as usize] }));
+        looks.push(look("admin", 0, &json!({ "answered": true, "status": 200 })));
+        let found = findings(&plan, &looks);
+        [0, 1].map(|claim| (found[claim].outcome, found[claim].data().by_denial))
+    };
+    let fails = |by_denial| (Outcome::Fails, by_denial);
+    assert_eq!(by_denial([403; 4]), [fails(true), fails(true)]);
+    // One that was let in and got something else fails whatever was denied beside it; a rate needs as many as it does.
+    assert_eq!(by_denial([202; 4]), [fails(false), fails(false)]);
+    assert_eq!(by_denial([403, 403, 403, 202])[0], fails(false));
+    assert_eq!(by_denial([200, 200, 403, 403]), [fails(true), (Outcome::Undetermined, false)]);
+}
+
 pub const ROLES: &str = "call: { http: 'http://x/${path}', headers: { Authorization: '${who}' }, repeat: 2, matrix: [ \
                      { who: admin, path: a, expect: 200 }, { who: viewer, path: a, expect: 403 }, \
                      { who: admin, path: b, expect: 200 }, { who: viewer, path: b, expect: 403 } ] }";

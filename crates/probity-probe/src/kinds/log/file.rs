@@ -62,6 +62,11 @@ pub fn see(
     let empty = log.size == 0;
     log.count(from)?;
     log.unchanged(&metadata)?;
+    // Nothing was written since.
+    if metadata.modified().ok().and_then(|at| Timestamp::try_from(at).ok()).is_some_and(|at| at < span.start)
+    {
+        log.tally.undated = 0;
+    }
     Ok(LogState::Window(Box::new(Window { tally: log.tally, covered, suppressed: None, empty, rotated })))
 }
 
@@ -81,6 +86,8 @@ enum Place {
     Before,
     /// Before it by no more than its line may stand behind a later one: programs round, and write when something ends.
     JustBefore,
+    /// Behind a line before it, without a time: a stack trace of that line, or written since.
+    Undated,
     Within,
     Ahead,
     /// It may bear a time of its own, which is not known.
@@ -162,7 +169,8 @@ impl LogFile<'_> {
         Ok(times)
     }
 
-    /// Counts the lines from here on, each by its own time. One without belongs to the one before it (a stack trace).
+    /// Counts the lines from here on, each by its own time. One without belongs to the one before it (a stack trace), unless
+    /// that lies before the window: a program that dies writes lines without times, however long it was quiet.
     fn count(&mut self, from: u64) -> Result<(), Blocked> {
         let mut cut = from > 0;
         let mut current: Option<(Timestamp, Place)> = None;
@@ -194,6 +202,10 @@ impl LogFile<'_> {
                     None if LogTimes::may_bear_time(line) => {
                         Some((current.map_or(start, |(before, _)| before), Place::Unknown))
                     }
+                    // What is indented goes on with what stands before it.
+                    None if !matches!(line.first(), None | Some(b' ' | b'\t' | b'\r')) => current
+                        .filter(|(_, place)| matches!(place, Place::Before | Place::JustBefore))
+                        .map(|(time, _)| (time, Place::Undated)),
                     None => None,
                 };
                 if let Some((time, place)) = placed {
@@ -240,12 +252,21 @@ impl LogFile<'_> {
             Place::Before | Place::JustBefore => {
                 // What stands before them was written before, unless the window has begun: then it is they that are late.
                 if self.tally.entries == 0 {
-                    (self.tally.unknown, self.tally.unsure) = (0, 0);
+                    (self.tally.unknown, self.tally.undated, self.tally.unsure) = (0, 0, 0);
                 }
                 Ok(())
             }
             Place::Within => self.tally.add_lines(&stretch, &mut self.times),
             Place::Ahead => self.tally.add_lines_ahead(&stretch, &mut self.times),
+            // Behind a line that is late, they are late as well.
+            Place::Undated if self.tally.entries > 0 => {
+                self.tally.add_late_lines(&stretch);
+                Ok(())
+            }
+            Place::Undated => {
+                self.tally.add_undated_lines(&stretch);
+                Ok(())
+            }
             Place::Unknown => {
                 self.tally.add_lines_of_unknown_time(&stretch);
                 Ok(())

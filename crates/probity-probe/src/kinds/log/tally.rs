@@ -154,6 +154,8 @@ pub struct Tally {
     pub first_ahead: Option<Timestamp>,
     /// Lines that match and may bear a time of their own, which is not known.
     pub unknown: u64,
+    /// Lines that match and bear no time, behind the last one before the window: written when that was, or later.
+    pub undated: u64,
     /// Lines that match and bear a time before the window, though they stand behind lines of it.
     pub late: u64,
     /// Lines of which it is not known whether they match, since nothing says in which encoding they are.
@@ -166,7 +168,7 @@ pub struct Tally {
 impl Tally {
     /// Nothing yet.
     pub fn new(matcher: Matcher, listed: bool) -> Self {
-        let (entries, matching, bytes, ahead, unknown, late, unsure) = (0, 0, 0, 0, 0, 0, 0);
+        let (entries, matching, bytes, ahead, unknown, undated, late, unsure) = (0, 0, 0, 0, 0, 0, 0, 0);
         Self {
             matcher,
             listed,
@@ -175,6 +177,7 @@ impl Tally {
             bytes,
             ahead,
             unknown,
+            undated,
             late,
             unsure,
             first_ahead: None,
@@ -256,6 +259,11 @@ impl Tally {
     /// Counts lines that may lie in the window or not.
     pub fn add_lines_of_unknown_time(&mut self, stretch: &Stretch<'_>) {
         self.unsure += self.matcher.lines(stretch.bytes, |_, _| self.unknown += 1);
+    }
+
+    /// Counts lines without a time behind one before the window.
+    pub fn add_undated_lines(&mut self, stretch: &Stretch<'_>) {
+        self.unsure += self.matcher.lines(stretch.bytes, |_, _| self.undated += 1);
     }
 
     /// Counts lines behind lines of the window that bear times before it.

@@ -109,7 +109,8 @@ pub(super) fn suite_name(suite: u16) -> String {
 /// Whether a current client would take this: TLS 1.3, or 1.2 with forward secrecy and authenticated encryption.
 pub(super) fn is_current(version: u16, suite: u16) -> bool {
     let name = suite_name(suite);
-    let forward = name.starts_with("TLS_ECDHE_") && (name.contains("_GCM_") || name.contains("_CHACHA20_"));
+    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    let forward = has(&["_ECDHE_", "_DHE_"]) && has(&["_GCM_", "_CCM", "_CHACHA20_"]);
     version == 0x0304 || (version == 0x0303 && forward)
 }
 
