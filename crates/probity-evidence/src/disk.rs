@@ -35,24 +35,28 @@ pub(crate) fn read_plain_capped(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 
 /// How long somebody is waited for who writes into a pipe, at most, before each read.
 #[cfg(unix)]
-const MAX_WAIT: rustix::time::Timespec = rustix::time::Timespec { tv_sec: 10, tv_nsec: 0 };
+const MAX_WAIT: rustix::time::Timespec = rustix::time::Timespec { tv_sec: 20, tv_nsec: 0 };
 
 /// Opens a file to be read. Where the system calls it a plain file, reading it never waits, as it would at `/proc/kmsg`; else
 /// not longer than [`MAX_WAIT`].
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<impl Read> {
-    struct Patient(File);
+    use rustix::event::{PollFd, PollFlags, poll};
+    struct Patient {
+        file: File,
+        waits: bool,
+    }
     impl Read for Patient {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            use rustix::event::{PollFd, PollFlags, poll};
-            match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&MAX_WAIT))? {
-                0 => Err(io::Error::new(io::ErrorKind::TimedOut, "nobody wrote into it for 10 s")),
-                _ => self.0.read(buffer),
+            if self.waits && poll(&mut [PollFd::new(&self.file, PollFlags::IN)], Some(&MAX_WAIT))? == 0 {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody wrote into it for 20 s"));
             }
+            self.file.read(buffer)
         }
     }
-    let mut options = OpenOptions::new();
-    Ok(Patient(never_wait(&mut options).read(true).open(path)?))
+    let file = never_wait(&mut OpenOptions::new()).read(true).open(path)?;
+    let waits = !file.metadata()?.is_file();
+    Ok(Patient { file, waits })
 }
 
 /// Opens a file to be read.

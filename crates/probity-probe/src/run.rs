@@ -376,7 +376,8 @@ impl Runner<'_> {
                     _ = self.stop.requested() => return,
                 }
             }
-            let mut due = due.unwrap_or_else(Instant::now);
+            let begun = || if slot == 0 { began } else { Instant::now() };
+            let mut due = due.unwrap_or_else(begun);
             for (cell, rest) in (0..).map_while(|at| probe.cells.get(at..)?.split_first()) {
                 if let Some(with) = &probe.with
                     && is_over(over, due)
@@ -388,32 +389,42 @@ impl Runner<'_> {
                     }
                     return;
                 }
-                let over = probe.with.as_ref().map(|_| over);
+                let over = probe.with.as_deref().map(|with| (with, over));
                 self.run_slot(&place(cell, slot), None, over, desk).await;
                 due = Instant::now();
             }
         }
     }
 
-    /// A slot: a look, and further attempts while `until` does not hold, and neither `within` nor what it runs with is over.
-    async fn run_slot(&self, place: &Place<'_>, sharing: Option<Sharing>, over: Option<&Over>, desk: &Desk) {
+    /// A slot: a look, and further attempts while `until` does not hold and `within` is not over. None is made once that is over
+    /// which it runs with.
+    async fn run_slot(
+        &self,
+        place: &Place<'_>,
+        sharing: Option<Sharing>,
+        with: Option<(&str, &Over)>,
+        desk: &Desk,
+    ) {
         let schedule = &place.probe.schedule;
         let give_up = Instant::now() + schedule.within.map_or(Duration::ZERO, |within| within.0);
         for attempt in 1.. {
             let mut taken = self.attempt(place, attempt, sharing, desk).await;
-            let mut again = schedule.until.is_some()
+            let again = schedule.until.is_some()
                 && !(self.until)(place.probe, &taken.observation)
                 && Instant::now() + PAUSE < give_up
                 && self.stop.reason().is_none();
-            if again {
-                tokio::select! {
-                    () = tokio::time::sleep(PAUSE) => {}
-                    _ = self.stop.requested() => {}
-                }
-                again = !over.is_some_and(|over| is_over(over, Instant::now()));
-            }
             taken.observation.superseded = again;
             if !desk.take(taken) || !again {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                _ = self.stop.requested() => {}
+            }
+            if let Some((probe, _)) = with.filter(|(_, over)| is_over(over, Instant::now())) {
+                let why = Blocked::by(Cause::ProbeOver { probe: probe.to_owned() });
+                let observation = Observation { attempt: attempt + 1, ..place.blocked(&self.began, why) };
+                desk.take(FullObservation { observation, artifacts: Vec::new() });
                 return;
             }
         }

@@ -370,7 +370,13 @@ fn no_row_and_no_attempt_follows_what_it_runs_with() {
     let mut lines =
         run(&["main: { file: /m }", "b: { file: /b, until: exists, within: 60s, with: main }"], &slow);
     lines.sort_unstable();
-    assert_eq!(lines, ["b 0.1 at 0: again", "b 0.2 at 2200: seen", main]);
+    let over = "b 0.3 at 4400: `main`, which it runs with, was over";
+    assert_eq!(lines, ["b 0.1 at 0: again", "b 0.2 at 2200: again", over, main]);
+    // The first look is planned for when both begin, however soon the other one is over.
+    let at_once = |probe: &str, _| if probe == "main" { lasts(0) } else { lasts(1_000) };
+    let mut lines = run(&["main: { file: /m }", "b: { file: /b, with: main }"], &at_once);
+    lines.sort_unstable();
+    assert_eq!(lines, ["b 0.1 at 0: seen", main]);
 }
 
 #[test]

@@ -189,12 +189,14 @@ pub(crate) struct World<'a> {
     pub(crate) waive: bool,
     /// One claim taken for something else.
     pub(crate) instead: Option<(usize, Outcome)>,
+    /// Whether what fails of denials alone is doubtful: where an acceptance is at stake.
+    pub(crate) doubts_denials: bool,
 }
 
 impl<'a> World<'a> {
     /// Outcomes that nobody found, without waivers.
     pub(crate) const fn imagined(rules: &'a Rules<'a>, outcomes: &'a [Outcome]) -> Self {
-        Self { rules, source: Source::Imagined(outcomes), waive: false, instead: None }
+        Self { rules, source: Source::Imagined(outcomes), waive: false, instead: None, doubts_denials: false }
     }
 
     /// A claim's outcome with its rate decided at `alpha / divisor`, before any waiver.
@@ -266,7 +268,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether a claim fails only because it could not be evaluated or of denials without a control, or rests on a rate of trials that were selected by what
+    /// Whether a claim fails only because it could not be evaluated, or only of denials without a control, or rests on a rate of trials that were selected by what
     /// was seen, without the plan's word that this is meant: the rate itself, whatever came of it, or one that its probe needs.
     fn doubtful(&self, claim: usize, divisor: u32) -> bool {
         let Some(finding) = self.found(claim) else { return false };
@@ -275,7 +277,7 @@ impl<'a> World<'a> {
             selected.is_some_and(|selected| !selected.meant)
         };
         let doubtful = finding.by_error
-            || finding.by_denial
+            || (finding.by_denial && self.doubts_denials)
             || selected(&claim)
             || self.rules.needed[claim].iter().any(selected);
         doubtful && self.waiver(claim, divisor).is_none()
@@ -353,16 +355,21 @@ fn stricter(claim: &Claim, finding: &Finding, alpha: f64) -> Outcome {
 struct Case<'a> {
     rules: &'a Rules<'a>,
     findings: Vec<Option<&'a Finding>>,
+    doubts_denials: bool,
 }
 
 impl<'a> Case<'a> {
     fn new(rules: &'a Rules<'a>, findings: &'a [Finding]) -> Self {
         let find = |claim: &Claim| findings.iter().find(|finding| finding.claim == claim.name);
-        Self { rules, findings: rules.plan.claims.iter().map(find).collect() }
+        let findings = rules.plan.claims.iter().map(find).collect();
+        let mut case = Self { rules, findings, doubts_denials: false };
+        case.doubts_denials = case.world().possible().iter().any(|(_, accepted)| *accepted);
+        case
     }
 
     fn world(&self) -> World<'_> {
-        World { rules: self.rules, source: Source::Findings(&self.findings), waive: true, instead: None }
+        let Self { rules, ref findings, doubts_denials } = *self;
+        World { rules, source: Source::Findings(findings), waive: true, instead: None, doubts_denials }
     }
 
     fn outcome(&self, claim: usize, divisor: u32) -> Outcome {

@@ -127,7 +127,7 @@ fn group(service: &Service) -> Group {
             let check = first_short([format!("running && users == {}", list(users)), "running".to_owned()]);
             (check, format!("{executable} runs as {}", named.join(" and ")))
         };
-        // Whose a process is, that may not be read, is not told without being root.
+        // Without root it is not told whose a process is that may not be read.
         let probe = format!("process: {}", quoted(executable));
         match facts(&probe).unwrap_or_default() {
             seen if seen.contains_key("users") => add("process", probe, check, says),

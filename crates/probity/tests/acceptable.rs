@@ -243,7 +243,7 @@ fn a_key_or_signers_in_a_pipe_are_waited_for_and_a_signal_ends_it() {
     assert!(stderr(&ledger).contains("it is not a plain file"), "{}", stderr(&ledger));
     let nobody = home.run(&["verify", "b.probity", "--signers", "pipe"]);
     assert_eq!(code(&nobody), 3, "{}", stderr(&nobody));
-    assert!(stderr(&nobody).contains("nobody wrote into it for 10 s"), "{}", stderr(&nobody));
+    assert!(stderr(&nobody).contains("nobody wrote into it for 20 s"), "{}", stderr(&nobody));
     // Written to, it is read.
     let key = std::fs::read_to_string(home.path(".config/probity/key.pub")).unwrap();
     let writer = std::thread::spawn(move || std::fs::write(pipe, format!("me {key}")).unwrap());

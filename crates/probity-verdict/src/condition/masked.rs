@@ -30,7 +30,10 @@ pub(super) fn has_key(map: &BTreeMap<String, Value>, key: &str) -> Option<bool> 
     if map.contains_key(key) {
         return Some(true);
     }
-    map.keys().all(|other| same(other, key) == Some(false)).then_some(false)
+    // Of two that bear no mask it is known already.
+    let masked = is_masked(key);
+    let mut open = map.keys().filter(|other| masked || other.contains('['));
+    open.all(|other| same(other, key) == Some(false)).then_some(false)
 }
 
 /// Whether two texts are the same; `None` if that depends on what was masked.

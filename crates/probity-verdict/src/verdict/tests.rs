@@ -463,13 +463,18 @@ fn no_acceptance_rests_on_a_claim_that_fails_of_denials_without_a_control() {
         assert_eq!(told, !rules[0].1.contains("score"), "{:?}", verdict.why);
         assert_eq!(judged(rules, false).accepted, Some(true), "{rules:?}");
     }
-    // To reject, a refusal is enough.
-    for rules in [
-        &[("BAD", "fails(a)"), ("GO+", "holds(f)"), ("NO", "")][..],
-        &[("GO+", "holds(a) && holds(f)"), ("NO", "")],
+    // To reject, a refusal is enough, and which label it is stays known.
+    for (label, rules) in [
+        ("BAD", &[("BAD", "fails(a)"), ("GO+", "holds(f)"), ("NO", "")][..]),
+        ("NO", &[("GO+", "holds(a) && holds(f)"), ("NO", "")]),
+        ("BAD", &[("OPEN", "undetermined(a)"), ("BAD", "fails(a)"), ("GO+", "holds(a)"), ("NO", "")]),
+        (
+            "GONE",
+            &[("SPLIT", "holds(a) && !holds(f)"), ("GONE", "fails(a)"), ("GO+", "holds(a)"), ("NO", "")],
+        ),
     ] {
         let verdict = judged(rules, true);
-        assert_eq!(verdict.accepted, Some(false), "{rules:?}");
+        assert_eq!((verdict.accepted, verdict.label.as_str()), (Some(false), label), "{rules:?}");
         assert!(!verdict.why.iter().any(|why| why.contains("control")), "{:?}", verdict.why);
     }
 }
