@@ -49,7 +49,8 @@ fn open(path: &Path) -> io::Result<impl Read> {
     impl Read for Patient {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             if self.waits && poll(&mut [PollFd::new(&self.file, PollFlags::IN)], Some(&MAX_WAIT))? == 0 {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody wrote into it for 20 s"));
+                let why = format!("nobody wrote into it for {} s", MAX_WAIT.tv_sec);
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
             self.file.read(buffer)
         }

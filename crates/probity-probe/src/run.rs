@@ -103,9 +103,10 @@ pub type Until<'a> = dyn Fn(&Probe, &Observation) -> bool + Sync + 'a;
 /// When a probe was over that others run with.
 type Over = OnceLock<Instant>;
 
-/// Whether that is before this moment.
-fn is_over(over: &Over, at: Instant) -> bool {
-    over.get().is_some_and(|over| *over < at)
+/// Why no look of this probe is made at this moment: what it runs with is over.
+fn over_before(at: Instant, over: &Over, probe: &Probe) -> Option<Cause> {
+    let with = probe.with.as_ref().filter(|_| over.get().is_some_and(|over| *over < at))?;
+    Some(Cause::ProbeOver { probe: with.clone() })
 }
 
 /// A run about to begin.
@@ -341,7 +342,7 @@ impl Runner<'_> {
                 return;
             }
             let place = Place { probe, cell, slot, lane: Lane::Parallel, trial };
-            self.run_slot(&place, sharing, None, desk).await;
+            self.run_slot(&place, sharing, &Over::new(), desk).await;
         }
     }
 
@@ -376,20 +377,15 @@ impl Runner<'_> {
                     _ = self.stop.requested() => return,
                 }
             }
-            let begun = || if slot == 0 { began } else { Instant::now() };
-            let mut due = due.unwrap_or_else(begun);
-            for (cell, rest) in (0..).map_while(|at| probe.cells.get(at..)?.split_first()) {
-                if let Some(with) = &probe.with
-                    && is_over(over, due)
-                {
-                    let why = || Cause::ProbeOver { probe: with.clone() };
-                    [cell].into_iter().chain(rest).for_each(|cell| not_made(cell, slot, why()));
+            let mut due = due.unwrap_or_else(|| if slot == 0 { began } else { Instant::now() });
+            for (made, cell) in probe.cells.iter().enumerate() {
+                if let Some(why) = over_before(due, over, probe) {
+                    probe.cells.iter().skip(made).for_each(|cell| not_made(cell, slot, why.clone()));
                     for cell in &probe.cells {
-                        (slot + 1..slots).for_each(|slot| not_made(cell, slot, why()));
+                        (slot + 1..slots).for_each(|slot| not_made(cell, slot, why.clone()));
                     }
                     return;
                 }
-                let over = probe.with.as_deref().map(|with| (with, over));
                 self.run_slot(&place(cell, slot), None, over, desk).await;
                 due = Instant::now();
             }
@@ -398,13 +394,7 @@ impl Runner<'_> {
 
     /// A slot: a look, and further attempts while `until` does not hold and `within` is not over. None is made once that is over
     /// which it runs with.
-    async fn run_slot(
-        &self,
-        place: &Place<'_>,
-        sharing: Option<Sharing>,
-        with: Option<(&str, &Over)>,
-        desk: &Desk,
-    ) {
+    async fn run_slot(&self, place: &Place<'_>, sharing: Option<Sharing>, over: &Over, desk: &Desk) {
         let schedule = &place.probe.schedule;
         let give_up = Instant::now() + schedule.within.map_or(Duration::ZERO, |within| within.0);
         for attempt in 1.. {
@@ -421,9 +411,9 @@ impl Runner<'_> {
                 () = tokio::time::sleep(PAUSE) => {}
                 _ = self.stop.requested() => {}
             }
-            if let Some((probe, _)) = with.filter(|(_, over)| is_over(over, Instant::now())) {
-                let why = Blocked::by(Cause::ProbeOver { probe: probe.to_owned() });
-                let observation = Observation { attempt: attempt + 1, ..place.blocked(&self.began, why) };
+            if let Some(why) = over_before(Instant::now(), over, place.probe) {
+                let blocked = place.blocked(&self.began, Blocked::by(why));
+                let observation = Observation { attempt: attempt + 1, ..blocked };
                 desk.take(FullObservation { observation, artifacts: Vec::new() });
                 return;
             }

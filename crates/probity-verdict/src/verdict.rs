@@ -268,8 +268,9 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether a claim fails only because it could not be evaluated, or only of denials without a control, or rests on a rate of trials that were selected by what
-    /// was seen, without the plan's word that this is meant: the rate itself, whatever came of it, or one that its probe needs.
+    /// Whether a claim fails only because it could not be evaluated, or only of denials without a control, or rests on a rate
+    /// of trials that were selected by what was seen, without the plan's word that this is meant: the rate itself, whatever
+    /// came of it, or one that its probe needs.
     fn doubtful(&self, claim: usize, divisor: u32) -> bool {
         let Some(finding) = self.found(claim) else { return false };
         let selected = |claim: &usize| {

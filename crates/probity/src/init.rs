@@ -118,23 +118,20 @@ fn group(service: &Service) -> Group {
         );
     }
     if let Some((executable, users)) = &service.process {
+        let probe = format!("process: {}", quoted(executable));
+        let seen = facts(&probe).unwrap_or_default();
         let named: Vec<&str> = users.iter().map(String::as_str).collect();
         // One without a name is another one after the next start (DynamicUser= of systemd).
         let passing = users.iter().any(|user| user.bytes().all(|byte| byte.is_ascii_digit()));
-        let (check, says) = if passing {
+        // Without root it is not told whose a process is that may not be read.
+        let (check, says) = if passing || !seen.contains_key("users") {
             ("running".to_owned(), format!("{executable} runs"))
         } else {
             let check = first_short([format!("running && users == {}", list(users)), "running".to_owned()]);
             (check, format!("{executable} runs as {}", named.join(" and ")))
         };
-        // Without root it is not told whose a process is that may not be read.
-        let probe = format!("process: {}", quoted(executable));
-        match facts(&probe).unwrap_or_default() {
-            seen if seen.contains_key("users") => add("process", probe, check, says),
-            seen if seen.contains_key("running") => {
-                add("process", probe, "running".to_owned(), format!("{executable} runs"));
-            }
-            _ => {}
+        if seen.contains_key("running") {
+            add("process", probe, check, says);
         }
         let probe = format!("file: {}", quoted(executable));
         if let Ok(facts) = facts(&probe)

@@ -718,6 +718,8 @@ fn init_drafts_what_answers_and_who_it_is() {
         "servers.py",
         r#"
 import http.server, socketserver, threading
+# More than they are asked at once: one for whom there is no place would come again after a second.
+socketserver.TCPServer.request_queue_size = 100
 class Redis(socketserver.BaseRequestHandler):
     def handle(self):
         if self.request.recv(4096).startswith(b"*1\r\n$4\r\nPING"): self.request.sendall(b"+PONG\r\n")

@@ -128,7 +128,7 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
     });
     let undated = (tally.undated > 0).then(|| {
         let why = format!(
-            "{} matching lines bear no time and stand behind the last line before the window: they were written then or since",
+            "{} matching lines bear no time and stand behind a line from before the window: they were written then or since",
             tally.undated
         );
         Blocked::new(Barrier::Protocol, why)

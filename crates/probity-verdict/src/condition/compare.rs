@@ -129,9 +129,20 @@ impl Run<'_> {
 
     /// Whether a map has this key; `None` if that depends on what was masked.
     pub(super) fn has_key(&self, map: &BTreeMap<String, Value>, key: &str) -> Told<Option<bool>> {
-        let known = map.contains_key(key);
-        self.spend(if known { 0 } else { map.len() as u64 / 8 })?;
-        Ok(masked::has_key(map, key))
+        if map.contains_key(key) {
+            return Ok(Some(true));
+        }
+        self.spend(map.len() as u64 / 8)?;
+        Ok(if masked::may_have(map, key) { None } else { Some(false) })
+    }
+
+    /// Why a key that is not there cannot be had.
+    fn lacks(&self, map: &BTreeMap<String, Value>, key: &str) -> Box<Evaluated> {
+        match self.has_key(map, key) {
+            Ok(None) => Reason::Masked.into(),
+            Ok(Some(_)) => Reason::no_key(key).into(),
+            Err(limit) => limit,
+        }
     }
 
     fn equal_lists<'v>(
@@ -204,18 +215,15 @@ impl Run<'_> {
     }
 
     pub(super) fn field<'e>(&self, operand: Cow<'e, Value>, field: &str) -> Got<'e> {
-        let Value::Map(map) = &*operand else { return Err(not_made_for(".", &operand)) };
-        match self.has_key(map, field)? {
-            Some(true) => {}
-            Some(false) => return Err(Reason::no_key(field).into()),
-            None => return Err(Reason::Masked.into()),
+        match operand {
+            Cow::Borrowed(Value::Map(map)) => {
+                map.get(field).map(Cow::Borrowed).ok_or_else(|| self.lacks(map, field))
+            }
+            Cow::Owned(Value::Map(mut map)) => {
+                map.remove(field).map(Cow::Owned).ok_or_else(|| self.lacks(&map, field))
+            }
+            other => Err(not_made_for(".", &other)),
         }
-        let found = match operand {
-            Cow::Borrowed(Value::Map(map)) => map.get(field).map(Cow::Borrowed),
-            Cow::Owned(Value::Map(mut map)) => map.remove(field).map(Cow::Owned),
-            _ => None,
-        };
-        found.ok_or_else(|| Reason::no_key(field).into())
     }
 
     pub(super) fn index<'e>(&self, operand: Cow<'e, Value>, index: &Value) -> Got<'e> {

@@ -25,15 +25,12 @@ pub(crate) fn hides(value: &Value) -> bool {
     }
 }
 
-/// Whether a map has this key; `None` if that depends on what was masked.
-pub(super) fn has_key(map: &BTreeMap<String, Value>, key: &str) -> Option<bool> {
-    if map.contains_key(key) {
-        return Some(true);
-    }
-    // Of two that bear no mask it is known already.
+/// Whether a key that a map does not have may be one of those that were masked.
+pub(super) fn may_have(map: &BTreeMap<String, Value>, key: &str) -> bool {
+    // Of two that bear no mask it is known that they differ.
     let masked = is_masked(key);
     let mut open = map.keys().filter(|other| masked || other.contains('['));
-    open.all(|other| same(other, key) == Some(false)).then_some(false)
+    open.any(|other| same(other, key) != Some(false))
 }
 
 /// Whether two texts are the same; `None` if that depends on what was masked.

@@ -57,22 +57,21 @@ pub fn see(
     }
     let rotated = rotated(path);
     // No further than it was long when we began, however fast it grows.
-    let mut log = LogFile { path, size: metadata.len(), file, times, tally, span, underway };
+    let written = metadata.modified().ok().and_then(|at| Timestamp::try_from(at).ok());
+    let is_quiet = written.is_some_and(|at| at < span.start);
+    let mut log = LogFile { path, size: metadata.len(), is_quiet, file, times, tally, span, underway };
     let (from, covered) = log.window(&rotated)?;
     let empty = log.size == 0;
     log.count(from)?;
     log.unchanged(&metadata)?;
-    // Nothing was written since.
-    if metadata.modified().ok().and_then(|at| Timestamp::try_from(at).ok()).is_some_and(|at| at < span.start)
-    {
-        log.tally.undated = 0;
-    }
     Ok(LogState::Window(Box::new(Window { tally: log.tally, covered, suppressed: None, empty, rotated })))
 }
 
 struct LogFile<'a> {
     path: &'a str,
     size: u64,
+    /// Whether nothing was written to it in the window.
+    is_quiet: bool,
     file: File,
     times: LogTimes,
     tally: Tally,
@@ -203,9 +202,11 @@ impl LogFile<'_> {
                         Some((current.map_or(start, |(before, _)| before), Place::Unknown))
                     }
                     // What is indented goes on with what stands before it.
-                    None if !matches!(line.first(), None | Some(b' ' | b'\t' | b'\r')) => current
-                        .filter(|(_, place)| matches!(place, Place::Before | Place::JustBefore))
-                        .map(|(time, _)| (time, Place::Undated)),
+                    None if !log.is_quiet && !matches!(line.first(), None | Some(b' ' | b'\t' | b'\r')) => {
+                        current
+                            .filter(|(_, place)| matches!(place, Place::Before | Place::JustBefore))
+                            .map(|(time, _)| (time, Place::Undated))
+                    }
                     None => None,
                 };
                 if let Some((time, place)) = placed {
@@ -258,11 +259,6 @@ impl LogFile<'_> {
             }
             Place::Within => self.tally.add_lines(&stretch, &mut self.times),
             Place::Ahead => self.tally.add_lines_ahead(&stretch, &mut self.times),
-            // Behind a line that is late, they are late as well.
-            Place::Undated if self.tally.entries > 0 => {
-                self.tally.add_late_lines(&stretch);
-                Ok(())
-            }
             Place::Undated => {
                 self.tally.add_undated_lines(&stretch);
                 Ok(())

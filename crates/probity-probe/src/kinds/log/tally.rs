@@ -138,6 +138,7 @@ pub struct Stretch<'a> {
 }
 
 /// What was counted.
+#[derive(Default)]
 pub struct Tally {
     matcher: Matcher,
     /// Whether times and lines are asked for.
@@ -154,7 +155,7 @@ pub struct Tally {
     pub first_ahead: Option<Timestamp>,
     /// Lines that match and may bear a time of their own, which is not known.
     pub unknown: u64,
-    /// Lines that match and bear no time, behind the last one before the window: written when that was, or later.
+    /// Lines that match and bear no time, behind one before the window: written when that was, or later.
     pub undated: u64,
     /// Lines that match and bear a time before the window, though they stand behind lines of it.
     pub late: u64,
@@ -168,22 +169,7 @@ pub struct Tally {
 impl Tally {
     /// Nothing yet.
     pub fn new(matcher: Matcher, listed: bool) -> Self {
-        let (entries, matching, bytes, ahead, unknown, undated, late, unsure) = (0, 0, 0, 0, 0, 0, 0, 0);
-        Self {
-            matcher,
-            listed,
-            entries,
-            matching,
-            bytes,
-            ahead,
-            unknown,
-            undated,
-            late,
-            unsure,
-            first_ahead: None,
-            last: None,
-            list: Vec::new(),
-        }
+        Self { matcher, listed, ..Self::default() }
     }
 
     /// Counts an entry of the window.
