@@ -1,9 +1,10 @@
-//! A stranger's tar, read as a bundle in every way there is.
+//! A stranger's tar, read as a bundle in every way there is, up to its verdict and its report.
 #![no_main]
 
 use std::io::Read;
 
 use libfuzzer_sys::fuzz_target;
+use probity_case::{Compare, recompute};
 use probity_evidence::store::Store;
 use probity_evidence::verify::verify_store;
 use probity_evidence::{Bundle, Signers};
@@ -22,5 +23,12 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(store) = Store::from_tar(data) {
         verify_store(store, &Signers::none(), &mut |_, _| {});
+    }
+    let Ok(bundle) = Store::from_tar(data).map_err(drop).and_then(|store| Bundle::over(store).map_err(drop)) else { return };
+    let recomputed = recompute(bundle, &Signers::none(), Compare::All, &|_| (), |_| Ok::<_, ()>(None));
+    if let Ok(recomputed) = recomputed {
+        let contents = recomputed.contents("stranger.tar");
+        assert_eq!(probity_report::html(&contents), probity_report::html(&contents));
+        probity_report::json(&contents);
     }
 });

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use probity_evidence::Check;
 use probity_evidence::entry::{Body, Event, Observer, Start};
 use probity_plan::{Happening, Impact, Introduction, Observation, Plan};
-use probity_report::{Check, Contents, Series, SeriesCollector, Unacceptable};
+use probity_report::{Contents, Series, SeriesCollector, Unacceptable};
 use probity_verdict::{Conditions, Finding, Judge, Judgement, Outcome};
 
 /// What the operator permitted a run.

@@ -8,7 +8,7 @@ use probity_evidence::{
     Bundle, CheckId, Declared, Outcome, ReadError, Reading, Signers, Verification, verify_bundle,
 };
 use probity_plan::{Loaded, Observation, Plan, Sources};
-use probity_report::{CheckOutcome, Contents, Unacceptable};
+use probity_report::{Contents, Unacceptable};
 use probity_verdict::Conditions;
 use probity_verdict::judgement::Decisions;
 
@@ -368,14 +368,9 @@ impl Recomputed {
         }
     }
 
-    /// The checks of its verification, as reports show them.
-    pub fn checks(&self) -> Vec<probity_report::Check> {
-        self.verification.checks.iter().map(shown).collect()
-    }
-
     /// What a report is made from: by the reader's plan if there is one, else by its own. `name` is what the bundle is called
-    /// in commands; `checks` are its own.
-    pub fn contents<'a>(&'a self, name: &'a str, checks: &'a [probity_report::Check]) -> Contents<'a> {
+    /// in commands.
+    pub fn contents<'a>(&'a self, name: &'a str) -> Contents<'a> {
         let (plan, derived) = match &self.other {
             Some((plan, derived)) => (plan, derived),
             None => (&self.loaded.plan, &self.derived),
@@ -383,22 +378,9 @@ impl Recomputed {
         derived.contents(&Surroundings {
             after_the_fact: self.other.is_some(),
             exhibits: &self.exhibits,
-            verification: Some(checks),
+            verification: Some(&self.verification.checks),
             unacceptable: self.unacceptable(),
             ..self.surroundings(name, plan)
         })
-    }
-}
-
-/// A check as reports show it.
-fn shown(check: &Check) -> probity_report::Check {
-    probity_report::Check {
-        what: check.id.name().to_owned(),
-        outcome: match check.status {
-            Status::Passed => CheckOutcome::Passed,
-            Status::Failed => CheckOutcome::Failed,
-            Status::NotMade => CheckOutcome::NotMade,
-        },
-        detail: check.detail.clone(),
     }
 }

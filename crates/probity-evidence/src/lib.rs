@@ -38,7 +38,7 @@ pub use ledger::Ledger;
 pub use listing::files_below;
 pub use projection::Reading;
 pub use signers::Signers;
-pub use verify::{CheckId, Gap, Outcome, Verification, verify, verify_bundle};
+pub use verify::{Check, CheckId, Gap, Outcome, Status, Verification, verify, verify_bundle};
 pub use writer::{Opening, Writer};
 
 /// The version of the bundle format this crate writes. It reads this one and older ones and refuses newer ones.

@@ -9,6 +9,7 @@ mod log;
 use std::path::Path;
 
 use probity_plan::units::counted;
+use serde::Serialize;
 use ssh_key::{HashAlg, PublicKey};
 
 use crate::bundle::{Bundle, ReadError};
@@ -42,7 +43,8 @@ pub enum Outcome {
 }
 
 /// What an incomplete bundle lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Gap {
     /// A closing entry under a checkpoint: the run was killed, or goes on.
     NotClosed,
@@ -55,7 +57,8 @@ pub enum Gap {
 }
 
 /// How a check went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// It was made and found nothing.
     Passed,
@@ -65,8 +68,20 @@ pub enum Status {
     NotMade,
 }
 
+impl Status {
+    /// The word in a report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::NotMade => "not made",
+        }
+    }
+}
+
 /// Which check. Those from [`CheckId::Resolves`] on recompute what the plan says, and are made by the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CheckId {
     /// Whether it is one at all, and which files are in it.
     Bundle,
@@ -111,8 +126,8 @@ pub enum CheckId {
 }
 
 impl CheckId {
-    /// What was looked at, as it is printed.
-    pub const fn name(self) -> &'static str {
+    /// What was looked at, for a person.
+    pub const fn title(self) -> &'static str {
         match self {
             Self::Bundle => "bundle",
             Self::FirstEntry => "first entry",
@@ -139,13 +154,14 @@ impl CheckId {
 }
 
 /// One check.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// Which.
+    #[serde(rename = "check")]
     pub id: CheckId,
     /// How it went.
     pub status: Status,
-    /// What was found, for a person. Control characters are escaped.
+    /// What was found, for a person, with what hides in it shown.
     pub detail: String,
 }
 
@@ -217,12 +233,7 @@ fn not_made(detail: impl Into<String>) -> Found {
 }
 
 fn check(id: CheckId, (status, detail): Found) -> Check {
-    let plain = |c: char| c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric();
-    let mut text = String::with_capacity(detail.len());
-    for c in detail.chars() {
-        if plain(c) { text.push(c) } else { text.extend(c.escape_debug()) }
-    }
-    Check { id, status, detail: text }
+    Check { id, status, detail: probity_text::visible(&detail).into_owned() }
 }
 
 /// Opens and verifies the bundle at `path`. `each` gets what every entry that the checkpoint covers says, with its number,

@@ -35,7 +35,7 @@ fn files_below(path: &Path) -> Vec<PathBuf> {
 fn failed(verification: &Verification) -> (&'static str, String) {
     let failed: Vec<_> = verification.checks.iter().filter(|check| check.status == Status::Failed).collect();
     let [one] = failed[..] else { panic!("one failed check expected:\n{}", told(verification)) };
-    (one.id.name(), one.detail.clone())
+    (one.id.title(), one.detail.clone())
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn extra_files_are_named() {
     }
     // A name cannot write to the terminal.
     std::fs::write(path.join("\u{1b}[31m\u{202e}"), "").unwrap();
-    assert_eq!(failed(&verify(&path, &signers)).1, "the odd name `\\u{1b}[31m\\u{202e}`");
+    assert_eq!(failed(&verify(&path, &signers)).1, "the odd name `⟨U+001B⟩[31m⟨U+202E⟩`");
     std::fs::remove_file(path.join("\u{1b}[31m\u{202e}")).unwrap();
     let unused = path.join("artifacts").join("0".repeat(64));
     std::fs::write(&unused, "").unwrap();

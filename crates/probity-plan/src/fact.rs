@@ -1,5 +1,7 @@
 //! Facts: what a probe saw, or the named barrier behind which it could not look (design.md, rule 2).
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,8 +82,8 @@ pub struct Blocked {
     /// Why, where Probity itself or the operator decided so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// What exactly was in the way, for a person: `open /etc/shadow: Permission denied`.
-    #[serde(default)]
+    /// What exactly was in the way, as the look said it: `open /etc/shadow: Permission denied`. Empty where there is a cause.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
 
@@ -108,9 +110,18 @@ impl Blocked {
             }
             Cause::NotAllowed { .. } => Barrier::NotPermitted,
         };
-        let detail = cause.to_string();
-        Self { barrier, cause: Some(cause), detail }
+        Self { barrier, cause: Some(cause), detail: String::new() }
     }
+
+    /// What exactly was in the way, for a person; empty if nobody said.
+    pub fn why(&self) -> Cow<'_, str> {
+        why(self.cause.as_ref(), &self.detail)
+    }
+}
+
+/// What was in the way: the cause in words, or else what the look said.
+pub fn why<'a>(cause: Option<&Cause>, detail: &'a str) -> Cow<'a, str> {
+    cause.map_or(Cow::Borrowed(detail), |cause| Cow::Owned(cause.to_string()))
 }
 
 /// One fact of an observation.

@@ -27,7 +27,7 @@ mod zoned;
 
 pub use cause::{Cause, Happening, OfMachine};
 pub use error::PlanErrors;
-pub use fact::{Barrier, Blocked, Fact};
+pub use fact::{Barrier, Blocked, Fact, why};
 pub use kinds::{Act, Denied, FactSpec, FactType, Impact, KindSpec, Shows, Values};
 pub use load::{Declared, Loaded, Refused, Sources, load, load_claims, load_or_refuse};
 pub use machine::{MACHINE, Machine, TrialGroup};

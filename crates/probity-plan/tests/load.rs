@@ -73,6 +73,36 @@ fn inputs_are_filled_in_once_and_as_text() {
 }
 
 #[test]
+fn between_the_quotes_of_a_condition_an_input_stays_text() {
+    let filled = |check: &str, who: &str| {
+        let plan = format!(
+            "plan: P\ninputs: {{ who: {{ required: true }} }}\nprobes: {{ r: {{ http: x }} }}\nclaims: {{ c: {{ of: r, check: '{}' }} }}\nverdict: [ label: L ]\n",
+            check.replace('\'', "''")
+        );
+        load_with(&plan, &[], &[("who", who)])
+            .map(|loaded| loaded.plan.claims[0].form.check().unwrap().source.clone())
+            .map_err(|errors| errors.to_string())
+    };
+    for (check, who, expected) in [
+        (r#"name == "$who""#, "O'Brien", r#"name == "O\'Brien""#),
+        (r#"name == '$who'"#, r#"x' || 'a' == 'a"#, r#"name == 'x\' || \'a\' == \'a'"#),
+        (r#"name == "$who""#, "x\\", r#"name == "x\\""#),
+        // Behind an escaped quote the text goes on; behind an escaped backslash it ends.
+        (r#"name == "\"$who""#, "\"", r#"name == "\"\"""#),
+        (r#"name == "\\" && n == $who"#, "3", r#"name == "\\" && n == 3"#),
+        (r#"matches(name, r"\.$who")"#, r"\d", r#"matches(name, r"\.\d")"#),
+        (r#"name in ["a$who", "$who"]"#, "b\nc", r#"name in ["ab\nc", "b\nc"]"#),
+        // Elsewhere it is what it is, and so is a condition that is an input.
+        ("n < $who", "5 || true", "n < 5 || true"),
+        ("$who", r#"name == "x""#, r#"name == "x""#),
+    ] {
+        assert_eq!(filled(check, who).as_deref(), Ok(expected), "{check} with {who}");
+    }
+    let error = filled(r#"matches(name, r"$who")"#, "\"").unwrap_err();
+    assert!(error.contains("`$who` does not fit in here") && error.contains("leave out the `r`"), "{error}");
+}
+
+#[test]
 fn a_scalar_that_is_one_input_takes_its_type() {
     let plan = "plan: P\ninputs: { n: 3, t: 1500ms }\nprobes: { r: { http: x, repeat: $n, timeout: $t, body: $n } }\nclaims: { c: { of: r, check: x } }\nverdict: [ label: L ]\n";
     let probe = load_with(plan, &[], &[("n", "4")]).unwrap().plan.probes.remove(0);

@@ -14,7 +14,7 @@ use crate::run::Sink;
 /// How long an observation may wait for others to be recorded with.
 const GATHER: Duration = Duration::from_millis(5);
 /// The most observations that are recorded with one write.
-const BATCH: usize = 256;
+const MAX_BATCH: usize = 256;
 /// How often it is looked whether there are others.
 const NOW_AND_THEN: Duration = Duration::from_millis(1);
 
@@ -107,7 +107,7 @@ pub(crate) fn record<S: Sink>(news: &Receiver<News>, sink: &mut S) -> Result<(),
                 Err(_) => break,
             }
             // Before another is taken: what is taken is in this batch.
-            if batch.len() == BATCH {
+            if batch.len() == MAX_BATCH {
                 break;
             }
             next = news.try_recv();

@@ -16,7 +16,7 @@ use crate::secrets::Secrets;
 /// The longest text or list, as JSON, that is kept as a fact.
 pub const MAX_FACT: usize = 64 << 10;
 /// What is kept of a longer text without `keep: all`.
-const EXCERPT: usize = 4 << 10;
+const MAX_EXCERPT: usize = 4 << 10;
 /// So many bytes are masked in no time worth speaking of, also of text that is made to be slow.
 const MAX_MASKED_HERE: usize = 4 << 10;
 /// How long what a look brought may be masked.
@@ -209,8 +209,9 @@ fn record(
         let long = observation.facts.iter().filter_map(|(name, value)| Some((name.clone(), excess(value)?)));
         for (name, length) in long.collect::<Vec<_>>() {
             if let Some(value) = observation.facts.remove(&name) {
-                let mut excerpt = secrets.mask_beginning(&value, EXCERPT);
-                excerpt.truncate((0..=EXCERPT).rev().find(|at| excerpt.is_char_boundary(*at)).unwrap_or(0));
+                let mut excerpt = secrets.mask_beginning(&value, MAX_EXCERPT);
+                excerpt
+                    .truncate((0..=MAX_EXCERPT).rev().find(|at| excerpt.is_char_boundary(*at)).unwrap_or(0));
                 observation.excerpts.insert(name.clone(), excerpt);
             }
             observation.unknown.insert(name, too_large(length));

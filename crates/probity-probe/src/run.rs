@@ -2,6 +2,7 @@
 //!
 //! Must not know: how a look is made, or by whom.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,11 +24,11 @@ use crate::schedule::{Stage, stages};
 use crate::secrets::Secrets;
 
 /// Looks under way at once in the parallel lane, on each of its threads.
-const AT_ONCE: usize = 8;
+const MAX_AT_ONCE: usize = 8;
 /// Between two attempts within a slot.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Planned looks of a probe that is not run, of which each is recorded.
-const BARRED: usize = 10_000;
+const MAX_BARRED: usize = 10_000;
 /// How long an `undo` may take.
 pub const MAX_UNDO: Duration = Duration::from_secs(60);
 
@@ -194,7 +195,7 @@ impl Runner<'_> {
     /// That a probe is not run: each planned look has its reason, unless there are very many of them.
     pub(crate) fn bar(&self, probe: &Probe, trial: Option<&Trial>, lane: Lane, why: &Blocked, desk: &Desk) {
         let slots = probe.schedule.slots();
-        let slots = if slots as usize * probe.cells.len() <= BARRED { slots } else { 1 };
+        let slots = if slots as usize * probe.cells.len() <= MAX_BARRED { slots } else { 1 };
         let barred = probe.cells.iter().flat_map(|cell| {
             (0..slots).map(|slot| {
                 let place = Place { probe, cell, slot, lane, trial };
@@ -291,14 +292,14 @@ impl Runner<'_> {
         let rows = stage.probes.iter().flat_map(|probe| probe.cells.iter().map(move |cell| (*probe, cell)));
         let rows: Arc<Vec<(&Probe, &Cell)>> = Arc::new(rows.collect());
         let next = Arc::new(AtomicUsize::new(0));
-        let hands = self.crew.hands().min(rows.len().div_ceil(AT_ONCE));
+        let hands = self.crew.hands().min(rows.len().div_ceil(MAX_AT_ONCE));
         let job = |_| -> Job<'j> {
             let (desk, rows, next) = (desk.clone(), rows.clone(), next.clone());
             Box::new(move || {
                 Box::pin(async move {
                     let take = || rows.get(next.fetch_add(1, Ordering::Relaxed)).copied();
                     futures_util::stream::iter(std::iter::from_fn(take))
-                        .for_each_concurrent(AT_ONCE, |(probe, cell)| {
+                        .for_each_concurrent(MAX_AT_ONCE, |(probe, cell)| {
                             self.run_cell(probe, cell, trial, sharing, &desk)
                         })
                         .await;
@@ -446,12 +447,12 @@ impl Runner<'_> {
 }
 
 fn undo_event(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> Happening {
-    let detail = seen.unknown.values().next().map_or("no result", |blocked| blocked.detail.as_str());
+    let detail = seen.unknown.values().next().map_or(Cow::Borrowed("no result"), Blocked::why);
     let exit_code = seen.facts.get("exit_code").and_then(Value::as_i64);
     Happening::Undo {
         probe: probe.name.clone(),
         command: secrets.mask(what),
         exit_code,
-        detail: if exit_code.is_some() { String::new() } else { secrets.mask(detail) },
+        detail: if exit_code.is_some() { String::new() } else { secrets.mask(&detail) },
     }
 }

@@ -552,7 +552,7 @@ mod tests {
         let blocked = over.first_to_end(named("it")).unwrap().over().unwrap();
         assert_eq!(blocked.barrier, Barrier::NotMade);
         let why = "the token `it` is what the plan says of it until 2020-01-01T00:00:00Z only";
-        assert_eq!(blocked.detail, why);
+        assert_eq!(blocked.why(), why);
         assert!(over.first_to_end(named("other")).is_none());
         let good = Secrets { until: at("2999-01-01T00:00:00Z"), ..secrets("correct horse battery") };
         assert!(good.first_to_end(named("it")).unwrap().over().is_none());

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use probity_evidence::entry::{Event, Observer};
-use probity_evidence::{CheckId, Gap, Start};
+use probity_evidence::{Check, CheckId, Gap, Start};
 use probity_plan::{Observation, Plan};
 use probity_verdict::Judgement;
 
@@ -81,40 +80,6 @@ impl Unacceptable {
             Self::Incomplete(_) => "incomplete",
             Self::UnknownSigner => "unknown-signer",
             Self::NotCompared(_) => "not-compared",
-        }
-    }
-}
-
-/// One check of a bundle's verification.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What was checked: "the tree head over every line".
-    pub what: String,
-    /// How it went.
-    pub outcome: CheckOutcome,
-    /// What was compared, or why it could not be; may be empty.
-    pub detail: String,
-}
-
-/// How a check went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CheckOutcome {
-    /// Made, and as it should be.
-    Passed,
-    /// Made, and not as it should be.
-    Failed,
-    /// Not made.
-    NotMade,
-}
-
-impl CheckOutcome {
-    /// The word in a report.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::NotMade => "not made",
         }
     }
 }

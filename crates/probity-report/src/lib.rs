@@ -14,7 +14,7 @@ pub mod series;
 mod terminal;
 mod visible;
 
-pub use contents::{Check, CheckOutcome, Contents, Unacceptable, wanted_entries};
+pub use contents::{Contents, Unacceptable, wanted_entries};
 pub use html::html;
 pub use json::json;
 pub use junit::{junit, junit_unacceptable};

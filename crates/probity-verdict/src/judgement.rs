@@ -209,8 +209,16 @@ pub struct BarrierMet {
     /// Why, where Probity itself or the operator put it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<probity_plan::Cause>,
-    /// One detail, as recorded.
+    /// One detail, as recorded; empty where there is a cause.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+}
+
+impl BarrierMet {
+    /// What was in the way, for a person; empty if nobody said.
+    pub fn why(&self) -> std::borrow::Cow<'_, str> {
+        probity_plan::why(self.cause.as_ref(), &self.detail)
+    }
 }
 
 /// What would settle an undetermined finding.

@@ -58,8 +58,8 @@ fn told(
 
 /// The report of what was read, in a format.
 pub fn render(read: &Recomputed, path: &Path, format: ReportFormat, environment: &Environment) -> String {
-    let (name, checks) = (bundle::name(path), read.checks());
-    let contents = read.contents(&name, &checks);
+    let name = bundle::name(path);
+    let contents = read.contents(&name);
     match format {
         ReportFormat::Text => {
             probity_report::terminal(&contents, terminal::colour(environment), terminal::width(environment))

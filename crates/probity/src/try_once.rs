@@ -133,7 +133,7 @@ fn describe(probe: &Probe, observation: &Observation) -> String {
     for fact in spec.facts {
         let said = match (observation.facts.get(fact.name), observation.unknown.get(fact.name)) {
             (Some(value), _) => shown(fact.ty, value),
-            (None, Some(blocked)) => format!("unknown: {} ({})", blocked.barrier, blocked.detail),
+            (None, Some(blocked)) => format!("unknown: {} ({})", blocked.barrier, blocked.why()),
             (None, None) => {
                 rest.push(fact.name);
                 continue;
@@ -142,7 +142,7 @@ fn describe(probe: &Probe, observation: &Observation) -> String {
         _ = writeln!(out, "  {:width$}  {:8}  {}", fact.name, fact.ty.name(), probity_report::visible(&said));
     }
     if let (Some(blocked), false) = (observation.unknown.get("*"), rest.is_empty()) {
-        let why = format!("{} ({})", blocked.barrier, blocked.detail);
+        let why = format!("{} ({})", blocked.barrier, blocked.why());
         _ = writeln!(out, "  unknown: {}\n  behind: {}", rest.join(", "), probity_report::visible(&why));
     }
     out

@@ -114,7 +114,7 @@ fn describe(verification: &Verification, compared: bool) -> String {
             Status::NotMade => "not made",
         };
         let colon = if check.detail.is_empty() { "" } else { ": " };
-        _ = writeln!(out, "{word}  {}{colon}{}", check.id.name(), check.detail);
+        _ = writeln!(out, "{word}  {}{colon}{}", check.id.title(), check.detail);
     }
     if let Some(key) = &verification.fingerprint {
         _ = writeln!(out, "\nSigned by {key}");
@@ -129,11 +129,6 @@ fn json(
     verdict: Option<&probity_verdict::Verdict>,
     elsewhere: &BTreeSet<String>,
 ) -> serde_json::Value {
-    let status = |status| match status {
-        Status::Passed => "passed",
-        Status::Failed => "failed",
-        Status::NotMade => "not-made",
-    };
     let outcome = match verification.outcome {
         Outcome::Intact if compared => "intact",
         Outcome::Intact => "not-compared",
@@ -143,14 +138,14 @@ fn json(
         Outcome::Newer => "newer-format",
         Outcome::NotABundle => "not-a-bundle",
     };
-    let checks: Vec<_> = verification
-        .checks
-        .iter()
-        .map(|check| serde_json::json!({ "check": check.id.name(), "status": status(check.status), "detail": check.detail }))
-        .collect();
+    let gap = match verification.outcome {
+        Outcome::Incomplete(gap) => Some(gap),
+        _ => None,
+    };
     serde_json::json!({
         "outcome": outcome,
-        "checks": checks,
+        "gap": gap,
+        "checks": verification.checks,
         "run": verification.start.as_ref().map(|start| &start.run),
         "entries": verification.entries,
         "signed": verification.signed,

@@ -135,8 +135,7 @@ fn what_runs_with_another_probe_looks_until_that_is_over() {
         let named = format!("\"probe\":\"{probe}\"");
         let looks: Vec<&str> = log.lines().filter(|line| line.contains(&named)).collect();
         assert_eq!(looks.len(), planned, "each planned look is recorded");
-        let over =
-            |line: &&&str| line.contains("\"prerequisite\"") && line.contains("which it runs with, was over");
+        let over = |line: &&&str| line.contains("\"prerequisite\"") && line.contains("\"probe-over\"");
         let made = planned - looks.iter().filter(over).count();
         assert!((2..planned / 2).contains(&made), "{made} looks of {probe} while main ran");
         assert!(looks[..made].iter().all(|line| !line.contains("prerequisite")), "{log}");

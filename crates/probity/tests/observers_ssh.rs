@@ -264,6 +264,51 @@ fn a_connection_that_is_cut_while_the_program_is_copied_leaves_nothing_behind() 
 }
 
 #[test]
+fn a_run_that_is_killed_leaves_no_connection_behind() {
+    if !is_root("only root enters namespaces") {
+        return;
+    }
+    let sshd = Sshd::start();
+    let probes = ["name: { command: [sleep, '61.25'], timeout: 100s, impact: observe, on: far }"];
+    let far = "far: { ssh: box }";
+    sshd.home.write("plan.yaml", &plan(far, &probes, &["named: { of: name, check: exit_code == 0 }"]));
+    let of_home = format!("HOME={}", sshd.home.path("").display());
+    let ours = || processes("ControlPath=/tmp/probity-ssh-", &of_home);
+    // While it is being let in, and while it looks.
+    let come_so_far: [&dyn Fn() -> bool; 2] =
+        [&|| !ours().is_empty(), &|| !processes("sleep 61.25", "").is_empty()];
+    for (number, come_so_far) in come_so_far.into_iter().enumerate() {
+        let bundle = format!("{number}.probity");
+        let mut run = sshd.probity(&["run", "plan.yaml", "-o", &bundle, "--allow", "write"]);
+        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until("it has come so far", come_so_far);
+        let line = ours().remove(0);
+        let control = line.split(' ').find_map(|word| word.strip_prefix("ControlPath=")).unwrap();
+        let folder = std::path::Path::new(control).parent().unwrap();
+        run.kill().unwrap();
+        run.wait().unwrap();
+        until("ssh has ended", || ours().is_empty());
+        until("its folder is gone", || !folder.exists());
+        until("what it looked with has ended", || processes("sleep 61.25", "").is_empty());
+        until("the copy is gone", || Sshd::copies().is_empty());
+    }
+}
+
+/// The command lines of the processes that have these words in it, and those in their environment.
+fn processes(words: &str, environment: &str) -> Vec<String> {
+    let read = |file: std::path::PathBuf| {
+        std::fs::read(file)
+            .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
+            .unwrap_or_default()
+    };
+    let all = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let all = all.map(|process| (read(process.join("cmdline")), read(process.join("environ"))));
+    all.filter(|(line, its)| line.contains(words) && its.contains(environment))
+        .map(|(line, _)| line)
+        .collect()
+}
+
+#[test]
 fn a_machine_that_is_reached_by_ssh_is_rebooted_and_reached_again() {
     if !is_root("only root enters namespaces") {
         return;

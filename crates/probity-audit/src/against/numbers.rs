@@ -77,7 +77,7 @@ impl Numbers {
         numbers.text(&wording::objective(finding), Role::Demanded);
         numbers.text(&decided(finding), Role::Demanded);
         numbers.text(&wording::reason(finding), Role::Bound);
-        let details = finding.barriers.iter().map(|met| met.detail.clone());
+        let details = finding.barriers.iter().map(|met| met.why().into_owned());
         finding.says.iter().for_each(|says| numbers.text(says, Role::Demanded));
         wording::notes(finding).into_iter().chain(details).for_each(|text| numbers.text(&text, Role::Bound));
         if let Some(settle) = &finding.settle {

@@ -24,7 +24,7 @@ pub use sarif::sarif;
 pub use terminal::terminal;
 
 /// Characters of a line that are quoted.
-const QUOTED: usize = 160;
+const MAX_QUOTED: usize = 160;
 
 /// A report that was audited.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Lines for Report {
 fn quoted(audit: &Audit, line: usize) -> String {
     let text = audit.document.lines.get(line.saturating_sub(1)).map_or("", String::as_str);
     let text = visible(text.trim_end());
-    match text.char_indices().nth(QUOTED) {
+    match text.char_indices().nth(MAX_QUOTED) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or("")),
         None => text,
     }

@@ -28,7 +28,7 @@ impl Loader<'_> {
     fn claim(&mut self, part: &mut Part, key: &Key, node: &Node) -> Option<Claim> {
         let entry = format!("claim `{}`", key.text);
         let of = entry.as_str();
-        let node = &part.scope.fill(node, &mut self.errors)?;
+        let node = &part.scope.fill_entry(node, &["check", "where"], &mut self.errors)?;
         let mut source: ClaimSource = self.decode(node, of)?;
         let at = |key: &str| node.get(key).unwrap_or(node).at.clone();
         let known = self.refer(part, Of::Probes, &source.of, &at("of"), of);

@@ -11,7 +11,7 @@ use crate::source::IncludeSource;
 use crate::yaml::{Key, Node};
 
 /// How deep plans may include plans.
-const DEEPEST: usize = 8;
+const MAX_DEPTH: usize = 8;
 /// How many includes a plan may have, those of included plans among them.
 const MAX_COUNT: usize = 100;
 
@@ -40,11 +40,11 @@ impl Loader<'_> {
             );
             return None;
         }
-        if chain.len() > DEEPEST + 1 {
+        if chain.len() > MAX_DEPTH + 1 {
             self.errors.push(
                 Flaw::Include,
                 at,
-                format!("plans include plans more than {DEEPEST} deep: {}", chain.join(" -> ")),
+                format!("plans include plans more than {MAX_DEPTH} deep: {}", chain.join(" -> ")),
             );
             return None;
         }

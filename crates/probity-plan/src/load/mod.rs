@@ -4,6 +4,7 @@
 mod claim;
 mod include;
 mod input;
+mod literal;
 mod machine;
 mod matrix;
 mod names;

@@ -38,7 +38,7 @@ pub(super) struct Part {
 }
 
 /// After so many errors no near name is searched for: a long plan with every name wrong should not take long.
-const HINTED: usize = 20;
+const MAX_HINTED: usize = 20;
 
 /// What names are looked up among.
 #[derive(Clone, Copy)]
@@ -146,7 +146,7 @@ impl Loader<'_> {
         for (key, node) in entries.iter() {
             let names = || SECTIONS.iter().map(|(name, _)| *name);
             if !names().any(|name| name == key.text) {
-                let near = self.errors.len() < HINTED;
+                let near = self.errors.len() < MAX_HINTED;
                 let mut hint = if near { did_you_mean(&key.text, names()) } else { String::new() };
                 if near && hint.is_empty() {
                     hint = format!("; a plan has {}", enumerate(names(), "and"));
@@ -246,7 +246,7 @@ impl Loader<'_> {
 
     /// Says what is wrong with the reference under this key, if anything; whether it is sound.
     pub(super) fn refer(&mut self, part: &Part, of: Of, name: &str, at: &Position, entry: &str) -> bool {
-        match part.unknown(of, name, self.errors.len() < HINTED) {
+        match part.unknown(of, name, self.errors.len() < MAX_HINTED) {
             Some(message) => {
                 self.errors.push(Flaw::Name, at, format!("in {entry}: {message}"));
                 false

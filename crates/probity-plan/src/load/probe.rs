@@ -76,7 +76,7 @@ impl Loader<'_> {
             None => None,
         };
         part.scope.elsewhere = matrix.as_ref().map(|rows| rows.columns.clone()).unwrap_or_default();
-        let shared = part.scope.fill(&shared, &mut self.errors);
+        let shared = part.scope.fill_entry(&shared, &["until"], &mut self.errors);
         part.scope.elsewhere = Vec::new();
         let before = self.errors.len();
         let cells = self.cells(part, &own, matrix.as_ref(), spec, of);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::literal;
 use super::names::is_name;
 use crate::error::{Errors, Flaw, did_you_mean};
 use crate::text::Piece;
@@ -95,25 +96,46 @@ impl Scope {
 
     /// The tree with every `$name` and `${name}` filled in; `None` if one could not be, and why is among the errors.
     pub fn fill(&mut self, node: &Node, errors: &mut Errors) -> Option<Node> {
+        self.fill_entry(node, &[], errors)
+    }
+
+    /// As [`Self::fill`], of an entry whose values under some keys are `conditions`: what is filled in between quotes there stays text.
+    pub fn fill_entry(&mut self, node: &Node, conditions: &[&str], errors: &mut Errors) -> Option<Node> {
+        match &node.kind {
+            Kind::Map(entries) => {
+                // Every value is filled before the first failure counts, so that all errors are listed.
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|(key, value)| {
+                        let condition = conditions.contains(&key.text.as_str());
+                        (key.clone(), self.fill_node(value, condition, errors))
+                    })
+                    .collect();
+                let whole = |(key, value): (_, Option<Node>)| value.map(|value| (key, value));
+                let kind = Kind::Map(Rc::new(entries.into_iter().map(whole).collect::<Option<_>>()?));
+                Some(Node { at: node.at.clone(), kind, filled: node.filled })
+            }
+            _ => self.fill_node(node, false, errors),
+        }
+    }
+
+    fn fill_node(&mut self, node: &Node, condition: bool, errors: &mut Errors) -> Option<Node> {
         let kind = match &node.kind {
-            Kind::Plain(text) | Kind::Text(text) if text.contains('$') => match self.fill_text(text) {
-                Ok(kind) => kind?,
-                Err(message) => {
-                    errors.push(Flaw::Input, &node.at, message);
-                    return None;
+            Kind::Plain(text) | Kind::Text(text) if text.contains('$') => {
+                match self.fill_text(text, condition) {
+                    Ok(kind) => kind?,
+                    Err(message) => {
+                        errors.push(Flaw::Input, &node.at, message);
+                        return None;
+                    }
                 }
-            },
+            }
             Kind::List(items) => {
                 // Every item is filled before the first failure counts, so that all errors are listed.
                 let items: Vec<_> = items.iter().map(|item| self.fill(item, errors)).collect();
                 Kind::List(Rc::new(items.into_iter().collect::<Option<_>>()?))
             }
-            Kind::Map(entries) => {
-                let entries: Vec<_> =
-                    entries.iter().map(|(key, value)| (key.clone(), self.fill(value, errors))).collect();
-                let whole = |(key, value): (_, Option<Node>)| value.map(|value| (key, value));
-                Kind::Map(Rc::new(entries.into_iter().map(whole).collect::<Option<_>>()?))
-            }
+            Kind::Map(_) => return self.fill(node, errors),
             Kind::Broken => return None,
             other => other.clone(),
         };
@@ -127,7 +149,7 @@ impl Scope {
     }
 
     /// What the text becomes; nothing if it uses an input whose declaration is wrong, which is said there.
-    fn fill_text(&mut self, text: &str) -> Result<Option<Kind>, String> {
+    fn fill_text(&mut self, text: &str, condition: bool) -> Result<Option<Kind>, String> {
         if let Some(name) =
             text.strip_prefix('$').map(|name| braced(name).unwrap_or(name)).filter(|name| is_name(name))
         {
@@ -140,9 +162,11 @@ impl Scope {
         }
         // Goes on behind an error, so that the inputs that follow count as used.
         let (mut filled, mut wrong, mut broken) = (Filled::default(), None, false);
+        let mut reader = condition.then(literal::Reader::default);
         let mut rest = text;
         while let Some(dollar) = rest.find('$') {
             filled.plain(&rest[..dollar]);
+            reader.iter_mut().for_each(|reader| reader.read(&rest[..dollar]));
             let after = &rest[dollar + 1..];
             if let Some(next) = after.strip_prefix('$') {
                 filled.plain("$");
@@ -172,7 +196,15 @@ impl Scope {
                 continue;
             }
             match self.look_up(name) {
-                Ok(Bound::Plain(text) | Bound::Text(text)) => filled.plain(text),
+                Ok(Bound::Plain(text) | Bound::Text(text)) => match &mut reader {
+                    None => filled.plain(text),
+                    Some(reader) => match reader.fill(text) {
+                        Ok(text) => filled.plain(&text),
+                        Err(why) => {
+                            _ = wrong.get_or_insert_with(|| format!("`${name}` does not fit in here: {why}"))
+                        }
+                    },
+                },
                 Ok(Bound::Secret(pieces)) => pieces.iter().for_each(|piece| filled.piece(piece)),
                 Ok(Bound::Broken) => broken = true,
                 Err(message) => {

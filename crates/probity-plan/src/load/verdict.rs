@@ -78,7 +78,7 @@ impl Loader<'_> {
         let items = self.items(section, "rules, each with a label");
         for (i, node) in items.iter().enumerate() {
             let of = format!("rule {}", i + 1);
-            let Some(filled) = part.scope.fill(node, &mut self.errors) else { continue };
+            let Some(filled) = part.scope.fill_entry(node, &["when"], &mut self.errors) else { continue };
             let Some(source) = self.decode::<RuleSource>(&filled, &of) else { continue };
             let last = i + 1 == items.len();
             if source.label.trim().is_empty() {

@@ -16,7 +16,7 @@ use crate::error::{Errors, Flaw};
 /// The greatest size of a document, in bytes.
 pub(crate) const MAX_BYTES: usize = 4 << 20;
 /// The deepest nesting, aliases included.
-const DEEPEST: usize = 64;
+const MAX_DEPTH: usize = 64;
 /// The most nodes that aliases may add.
 const MAX_COPIED: usize = 200_000;
 
@@ -121,8 +121,8 @@ impl<'s> Composer<'s, '_> {
 
     fn node(&mut self, event: Event<'s>, span: &Span, depth: usize) -> Result<Built, Stop> {
         let at = self.start(span);
-        if depth > DEEPEST {
-            return self.stop(&at, format!("nested more than {DEEPEST} deep"));
+        if depth > MAX_DEPTH {
+            return self.stop(&at, format!("nested more than {MAX_DEPTH} deep"));
         }
         let (mut built, anchor, tagged) = match event {
             Event::Alias(anchor) => return self.alias(anchor, &at, depth),
@@ -162,8 +162,8 @@ impl<'s> Composer<'s, '_> {
         if self.copied > MAX_COPIED {
             return self.stop(at, format!("aliases copy more than {MAX_COPIED} nodes"));
         }
-        if depth + built.height - 1 > DEEPEST {
-            return self.stop(at, format!("nested more than {DEEPEST} deep, through this alias"));
+        if depth + built.height - 1 > MAX_DEPTH {
+            return self.stop(at, format!("nested more than {MAX_DEPTH} deep, through this alias"));
         }
         Ok(built)
     }
@@ -271,7 +271,7 @@ impl<'s> Composer<'s, '_> {
     fn explain(&self, error: &ScanError) -> String {
         let line = error.marker().line().checked_sub(1).and_then(|line| self.lines.get(line));
         let hint = match error.kind() {
-            ErrorKind::RecursionLimitExceeded => return format!("nested more than {DEEPEST} deep"),
+            ErrorKind::RecursionLimitExceeded => return format!("nested more than {MAX_DEPTH} deep"),
             ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
                 "; indent with spaces"
             }

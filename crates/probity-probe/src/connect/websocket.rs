@@ -137,7 +137,7 @@ impl Opening<'_> {
     fn request(&self, context: &Context<'_>, url: &str) -> Result<Request, String> {
         let mut request = url.into_client_request().map_err(|e| e.to_string())?;
         for (name, value) in self.headers {
-            let value = context.expand(value, Syntax::Plain).map_err(|blocked| blocked.detail)?;
+            let value = context.expand(value, Syntax::Plain).map_err(|blocked| blocked.why().into_owned())?;
             let header =
                 HeaderName::from_bytes(name.as_bytes()).map_err(|e| format!("header `{name}`: {e}"))?;
             let mut value = HeaderValue::from_bytes(value.reveal().as_bytes())

@@ -7,7 +7,7 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, StrInput, Tag};
 use probity_plan::{Number, Value};
 
 /// The deepest nesting, aliases included.
-const DEEPEST: usize = 100;
+const MAX_DEPTH: usize = 100;
 /// The most nodes that aliases may add.
 const MAX_COPIED: usize = 200_000;
 /// What the names of YAML's own tags begin with.
@@ -64,8 +64,8 @@ impl<'s> Reader<'s> {
     }
 
     fn node(&mut self, event: Event<'s>, depth: usize) -> Result<Node, String> {
-        if depth > DEEPEST {
-            return Err(format!("nested more than {DEEPEST} deep"));
+        if depth > MAX_DEPTH {
+            return Err(format!("nested more than {MAX_DEPTH} deep"));
         }
         let (mut node, anchor) = match event {
             Event::Alias(anchor) => return self.alias(anchor, depth),
@@ -91,8 +91,8 @@ impl<'s> Reader<'s> {
         if self.copied > MAX_COPIED {
             return Err(format!("aliases copy more than {MAX_COPIED} nodes"));
         }
-        if depth + node.height - 1 > DEEPEST {
-            return Err(format!("nested more than {DEEPEST} deep, through an alias"));
+        if depth + node.height - 1 > MAX_DEPTH {
+            return Err(format!("nested more than {MAX_DEPTH} deep, through an alias"));
         }
         Ok(node)
     }

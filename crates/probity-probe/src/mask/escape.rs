@@ -50,7 +50,7 @@ const MAX_STEPS: usize = 1024;
 
 /// Steps for some bytes, and for each of them, behind which only what most encoders write is read as part of another escape:
 /// more are only where somebody means to keep us busy.
-const STEPS: usize = 1 << 18;
+const MAX_ALL_STEPS: usize = 1 << 18;
 const STEPS_A_BYTE: usize = 2;
 
 /// Whether an escape can begin with this byte.
@@ -74,7 +74,7 @@ pub(super) struct Escapes<'b> {
 impl<'b> Escapes<'b> {
     /// Those of these bytes. What an escape is made of stands behind its beginning, so they are read from the end.
     pub(super) fn new(bytes: &'b [u8], depth: u8) -> Self {
-        let left = STEPS + STEPS_A_BYTE * bytes.len();
+        let left = MAX_ALL_STEPS + STEPS_A_BYTE * bytes.len();
         let mut escapes =
             Self { bytes, depth, left, places: Vec::new(), numbers: Vec::new(), readings: Vec::new() };
         let mut found = Vec::new();

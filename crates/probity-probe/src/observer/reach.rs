@@ -219,7 +219,7 @@ async fn ask(words: &[&str]) -> Result<String, Option<String>> {
         Ok((0, answer, _)) => Ok(answer),
         Ok((_, _, complaint)) => Err(complaint.lines().last().map(str::to_owned)),
         Err(blocked) if blocked.barrier == Barrier::ToolMissing => Err(None),
-        Err(blocked) => Err(Some(blocked.detail)),
+        Err(blocked) => Err(Some(blocked.why().into_owned())),
     }
 }
 

@@ -18,15 +18,18 @@ use crate::program::{self, Program};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at what ssh(1) logs.
 const PAUSE: Duration = Duration::from_millis(2);
+/// Goes on for as long as we hold the other end of its input.
+const UNTIL_WE_END: &str = "cat > /dev/null";
 /// How many lines of what else it prints are kept.
 const MAX_PRINTED: usize = 20;
 /// What of the operator's environment ssh(1) is given.
 const OF_OPERATOR: [&str; 5] = ["HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"];
 
-/// A connection that is open, for as long as this is there.
+/// A connection that is open, for as long as this is there; and this program: ssh(1) and what removes the folder read to the end of
+/// pipes that we hold, however we end.
 pub struct Master {
     child: Child,
-    folder: PathBuf,
+    folder: Folder,
     destination: String,
     /// The host's key, as ssh(1) says that it was shown.
     host_key: String,
@@ -38,11 +41,11 @@ impl Master {
     /// # Errors
     /// A barrier: the way is closed, or leads to somebody else.
     pub fn open(ssh: &Ssh) -> Result<Self, Blocked> {
-        let folder = private_folder().map_err(|error| barrier_of("make a folder for ssh", &error))?;
-        let mut command = client(&folder)?;
-        command.args(["-M", "-N", "-v", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"]);
+        let folder = Folder::make().map_err(|error| barrier_of("make a folder for ssh", &error))?;
+        let mut command = client(&folder.path)?;
+        command.args(["-M", "-T", "-v", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"]);
         // What the far side has ssh(1) print, a banner, goes to its standard error instead, and is taken for none of its own words.
-        command.arg("-E").arg(folder.join("log"));
+        command.arg("-E").arg(folder.path.join("log"));
         command.args([
             "-o",
             "ServerAliveInterval=5",
@@ -51,8 +54,8 @@ impl Master {
             "-o",
             "ConnectTimeout=20",
         ]);
-        command.args(["--", &ssh.destination]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        command.args(["--", &ssh.destination, UNTIL_WE_END]);
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| barrier_of("start ssh", &error))?;
         let printed = kept(child.stderr.take());
         let mut master =
@@ -67,7 +70,7 @@ impl Master {
 
     /// Reads what ssh(1) logs (`-v`) until it is let in.
     fn wait_until_in(&mut self, printed: &Mutex<Vec<String>>) -> Result<(), Blocked> {
-        let (log, began) = (self.folder.join("log"), Instant::now());
+        let (log, began) = (self.folder.path.join("log"), Instant::now());
         loop {
             // Before the log is read for the last time.
             let ended = !matches!(self.child.try_wait(), Ok(None));
@@ -79,7 +82,7 @@ impl Master {
                 self.host_key = key.split_whitespace().last().unwrap_or_default().to_owned();
             }
             let is_in = whole.lines().any(|line| line.starts_with("debug1: Entering interactive session"));
-            if is_in && self.folder.join("control").exists() {
+            if is_in && self.folder.path.join("control").exists() {
                 return Ok(());
             }
             if ended {
@@ -98,7 +101,7 @@ impl Master {
 
     /// Starts something there over this connection: a line for the shell of the user there.
     fn session(&self, line: &str) -> Result<Command, Blocked> {
-        let mut command = client(&self.folder)?;
+        let mut command = client(&self.folder.path)?;
         command.args(["-T", "-o", "ControlMaster=no", "--", &self.destination, line]);
         Ok(command)
     }
@@ -167,7 +170,33 @@ impl Drop for Master {
     fn drop(&mut self) {
         _ = self.child.kill();
         _ = self.child.wait();
-        _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A folder that nobody else enters, short enough for the name of a socket. Removed when this is let go, or this program ends.
+struct Folder {
+    path: PathBuf,
+    /// A shell that removes it at the end of its input.
+    remover: Child,
+}
+
+impl Folder {
+    fn make() -> std::io::Result<Self> {
+        use std::os::unix::fs::DirBuilderExt;
+        let path = PathBuf::from(format!("/tmp/probity-ssh-{}", random_name()?));
+        let mut remover = Command::new("/bin/sh");
+        remover.args(["-c", &format!("{UNTIL_WE_END}; rm -rf -- \"$0\"")]).arg(&path);
+        remover.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        let folder = Self { remover: remover.spawn()?, path };
+        std::fs::DirBuilder::new().mode(0o700).create(&folder.path)?;
+        Ok(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(self.remover.stdin.take());
+        _ = self.remover.wait();
     }
 }
 
@@ -223,14 +252,6 @@ fn kept(pipe: Option<impl Read + Send + 'static>) -> Arc<Mutex<Vec<String>>> {
         });
     }
     kept
-}
-
-/// A folder that nobody else enters, short enough for the name of a socket.
-fn private_folder() -> std::io::Result<PathBuf> {
-    use std::os::unix::fs::DirBuilderExt;
-    let folder = PathBuf::from(format!("/tmp/probity-ssh-{}", random_name()?));
-    std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
-    Ok(folder)
 }
 
 /// A name that nobody guesses.

@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 
 use super::{Said, Worded};
-use crate::contents::{CheckOutcome, Contents};
+use probity_evidence::Status;
+
+use crate::contents::Contents;
 use crate::said;
 
 /// What was not permitted, and what the author declared harmless.
@@ -75,11 +77,11 @@ pub(super) fn signature(contents: &Contents) -> Markup {
                     tbody {
                         @for check in checks {
                             tr {
-                                th scope="row" { (Said(&check.what)) }
+                                th scope="row" { (check.id.title()) }
                                 td data-label="Result" {
-                                    @match check.outcome {
-                                        CheckOutcome::Failed => span.failed { "failed" },
-                                        outcome => (outcome.name()),
+                                    @match check.status {
+                                        Status::Failed => span.failed { "failed" },
+                                        status => (status.name()),
                                     }
                                 }
                                 td data-label="Detail" { (Said(&check.detail)) }

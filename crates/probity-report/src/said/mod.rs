@@ -87,7 +87,7 @@ pub fn unacceptable(why: Unacceptable) -> String {
         Unacceptable::Incomplete(Gap::NotSigned) => "the operator did not sign the end of the run",
         Unacceptable::UnknownSigner => "its signer is unknown to you: name the key with `--signers FILE`",
         Unacceptable::NotCompared(check) => {
-            return format!("Not acceptable evidence: it could not be shown that {}.", check.name());
+            return format!("Not acceptable evidence: it could not be shown that {}.", check.title());
         }
     };
     format!("Not acceptable evidence: {why}.")

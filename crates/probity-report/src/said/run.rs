@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_evidence::CheckId;
 use probity_evidence::entry::Observer;
+use probity_evidence::{Check, CheckId, Status};
 use probity_plan::units::counted;
 use probity_plan::{Agent, Introduction, Probe};
 use probity_verdict::wording::verdict;
 
 use super::value::{lasted, moment, number, shown};
-use crate::contents::{Check, CheckOutcome, Contents};
+use crate::contents::Contents;
 
 /// So many entries, and ways that machines were reached, are named.
 const MAX_WAYS: usize = 5;
@@ -76,7 +76,7 @@ pub(crate) fn observer(contents: &Contents) -> Vec<(String, String)> {
             }
         }
         for (name, blocked) in &observer.unknown {
-            add(name, format!("unknown: {} {}", blocked.barrier, blocked.detail).trim_end().to_owned());
+            add(name, format!("unknown: {} {}", blocked.barrier, blocked.why()).trim_end().to_owned());
         }
     }
     for (name, (least, greatest)) in ranges {
@@ -173,23 +173,16 @@ pub(crate) fn observers(contents: &Contents) -> Vec<(String, String)> {
 /// What must be known before anything else is read: sentences, worst first.
 pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
     let mut warnings: Vec<String> = contents.unacceptable.map(super::unacceptable).into_iter().collect();
-    let (signer, others): (Vec<&Check>, Vec<&Check>) = contents
-        .verification
-        .unwrap_or_default()
-        .iter()
-        .partition(|check| check.what == CheckId::Signer.name());
-    let failed: Vec<&str> = others
-        .iter()
-        .filter(|check| check.outcome == CheckOutcome::Failed)
-        .map(|check| check.what.as_str())
-        .collect();
+    let (signer, others): (Vec<&Check>, Vec<&Check>) =
+        contents.verification.unwrap_or_default().iter().partition(|check| check.id == CheckId::Signer);
+    let failed: Vec<&str> =
+        others.iter().filter(|check| check.status == Status::Failed).map(|check| check.id.title()).collect();
     if !failed.is_empty() {
         warnings.push(format!("Verification failed: {}.", failed.join("; ")));
     }
-    let unknown = signer.into_iter().filter(|check| check.outcome != CheckOutcome::Passed);
+    let unknown = signer.into_iter().filter(|check| check.status != Status::Passed);
     warnings.extend(unknown.map(|check| format!("The signer is unknown to you: {}.", check.detail)));
-    let times =
-        others.iter().filter(|it| it.what == CheckId::Times.name() && it.outcome == CheckOutcome::NotMade);
+    let times = others.iter().filter(|it| it.id == CheckId::Times && it.status == Status::NotMade);
     warnings.extend(times.map(|check| format!("The times of this run: {}.", check.detail)));
     warnings.extend(verdict::limits(contents.judgement));
     if contents.after_the_fact {

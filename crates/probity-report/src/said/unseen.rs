@@ -29,7 +29,7 @@ pub(crate) fn unseen(contents: &Contents) -> Vec<Unseen> {
     for (number, finding) in contents.judgement.findings.iter().enumerate() {
         for met in &finding.barriers {
             let known = all.iter_mut().find(|unseen| {
-                unseen.probe == finding.of && unseen.barrier == met.barrier && unseen.detail == met.detail
+                unseen.probe == finding.of && unseen.barrier == met.barrier && unseen.detail == met.why()
             });
             let claim = (number, finding.claim.clone());
             if let Some(unseen) = known {
@@ -46,7 +46,7 @@ pub(crate) fn unseen(contents: &Contents) -> Vec<Unseen> {
                     facts: vec![met.fact.clone()],
                     barrier: met.barrier,
                     times: met.times,
-                    detail: met.detail.clone(),
+                    detail: met.why().into_owned(),
                     claims: vec![claim],
                     remedy: contents.plan.probe(&finding.of).map_or_else(String::new, |probe| {
                         sentence(&probity_verdict::wording::barrier::remedy(probe, met))

@@ -75,8 +75,9 @@ pub(crate) fn facts_line(observation: &probity_plan::Observation) -> String {
     let facts = observation.facts.iter().map(|(name, value)| format!("{name} = {}", shown(value)));
     let unknown = observation.unknown.iter().map(|(name, blocked)| {
         let name = if name == "*" { "every fact" } else { name };
-        let colon = if blocked.detail.is_empty() { "" } else { ": " };
-        format!("{name} unknown, {}{colon}{}", blocked.barrier, blocked.detail)
+        let why = blocked.why();
+        let colon = if why.is_empty() { "" } else { ": " };
+        format!("{name} unknown, {}{colon}{why}", blocked.barrier)
     });
     facts.chain(unknown).collect::<Vec<_>>().join("; ")
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use probity_evidence::entry::{Event, LedgerHead, Start};
+use probity_evidence::{Check, CheckId, Status};
 use probity_plan::model::{Cell, Starts};
 use probity_plan::{
     Barrier, Blocked, Cause, Form, Happening, Impact, Observation, Plan, Position, Probe, Rule, Score,
     Severity, Shows, Value, Waiver,
 };
-use probity_report::{Check, CheckOutcome};
 use probity_verdict::judgement::{
     Against, BarrierMet, CellFinding, Decided, ErrorBound, Example, FindingReason, Measured, Note, Seen,
     Step, WaivedBy, Why,
@@ -56,20 +56,20 @@ pub fn camera() -> Made {
         series: Vec::new(),
         telling: Vec::new(),
         verification: Some(vec![
-            check("Entries, without gaps", CheckOutcome::Passed, "277 entries"),
-            check("Tree head over every line", CheckOutcome::Passed, "41d2\u{2026}9c07"),
-            check("Run key's signature on each checkpoint", CheckOutcome::Passed, "613 checkpoints"),
-            check("Operator's signature on the last checkpoint", CheckOutcome::Passed, ""),
-            check("Verdict, recomputed", CheckOutcome::Passed, "the same findings by rules 1"),
-            check("Operator's key known to the reader", CheckOutcome::NotMade, "no signers file was given"),
+            check(CheckId::Entries, Status::Passed, "277 entries"),
+            check(CheckId::Tree, Status::Passed, "41d2\u{2026}9c07"),
+            check(CheckId::Checkpoint, Status::Passed, "613 checkpoints"),
+            check(CheckId::CheckpointSignature, Status::Passed, ""),
+            check(CheckId::FindingsFollow, Status::Passed, "the same findings by rules 1"),
+            check(CheckId::Signer, Status::NotMade, "no signers file was given"),
         ]),
     };
     made.gather(&observations());
     made
 }
 
-fn check(what: &str, outcome: CheckOutcome, detail: &str) -> Check {
-    Check { what: what.to_owned(), outcome, detail: detail.to_owned() }
+fn check(id: CheckId, status: Status, detail: &str) -> Check {
+    Check { id, status, detail: detail.to_owned() }
 }
 
 const DEPLOYMENT: Option<&str> = Some("Deployment");
@@ -257,7 +257,7 @@ fn findings(plan: &Plan) -> Vec<Finding> {
             }),
             barriers: vec![BarrierMet {
                 cause: Some(Cause::Straddled),
-                ..met("elapsed_ms", Barrier::Overloaded, 2, "the measured interval straddles the limit")
+                ..met("elapsed_ms", Barrier::Overloaded, 2, "")
             }],
             ..of(
                 "prompt",

@@ -107,7 +107,7 @@ pub fn hostile() -> Made {
         *observation = hostile_observation(observation);
     }
     for check in it.verification.iter_mut().flatten() {
-        (check.what, check.detail) = (text(), text());
+        check.detail = text();
     }
     it.series = {
         let names: Vec<String> = it.judgement.findings.iter().map(|finding| finding.claim.clone()).collect();

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use probity_evidence::Declared;
 use probity_evidence::entry::{Event, Identity, LedgerHead, Observer, Start};
+use probity_evidence::{Check, Declared};
 use probity_plan::kinds::{Act, command, file, http};
 use probity_plan::model::Cell;
 use probity_plan::units::{Share, Span};
@@ -18,7 +18,7 @@ use probity_plan::{
     Barrier, Blocked, Claim, Condition, Form, Impact, Lane, Observation, Plan, Position, Probe, Rule,
     Schedule, Score, Severity, Shows, Text, Value, Waiver,
 };
-use probity_report::{Check, Contents, Series, SeriesCollector, wanted_entries};
+use probity_report::{Contents, Series, SeriesCollector, wanted_entries};
 use probity_verdict::judgement::{
     BarrierMet, ClaimRead, Counts, Decided, FindOut, FindingReason, Measured, Note, Step, Waited, Why,
 };

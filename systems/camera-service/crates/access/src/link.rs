@@ -22,7 +22,7 @@ const MAX_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// The longest path, in bytes as sent.
 const MAX_PATH: usize = 2048;
 /// Folders a signed path may have above it.
-const DEEPEST: usize = 16;
+const MAX_DEPTH: usize = 16;
 
 /// Signs and verifies links.
 pub struct Links {
@@ -98,7 +98,7 @@ impl Links {
         let opens = |scope: &str| self.signature(scope, until).verify_slice(&signature).is_ok();
         let above =
             path.match_indices('/').map(|(at, _)| &path[..=at]).filter(|folder| parts_of(folder) >= 2);
-        if !opens(&path) && !above.take(DEEPEST).any(opens) {
+        if !opens(&path) && !above.take(MAX_DEPTH).any(opens) {
             return Err(LinkError::Wrong);
         }
         match Timestamp::from_second(until) {
@@ -166,7 +166,7 @@ fn canonical(path: &str) -> Result<String, LinkError> {
         }
         parts.push(decoded);
     }
-    if parts.len() > DEEPEST { Err(LinkError::Path) } else { Ok(format!("/{}", parts.join("/"))) }
+    if parts.len() > MAX_DEPTH { Err(LinkError::Path) } else { Ok(format!("/{}", parts.join("/"))) }
 }
 
 /// Why a link opens nothing.
