@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -38,14 +40,35 @@ def kept(bundle, of):
     return Judged(came["status"], came["seconds"], json.loads(file.read_text())) if came.get("made_of") == of else None
 
 
-def judge(bundle, of, command, **options):
-    """Runs `command`, which is to write `bundle`; `of` is what the judgement rests on."""
+# What ended a run that had not come to its end in time, as a status.
+LATE = 124
+# A run that is asked to end may take this long to write down what it saw and to take away what it made, in seconds.
+FAREWELL = 120
+
+
+def run(command, patience, said, **options):
+    """Its exit status; `LATE` if it had to be ended after `patience` seconds, with all that it started in its session."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, **options)
+    try:
+        return process.wait(patience)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(FAREWELL)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return LATE
+
+
+def judge(bundle, of, command, patience, **options):
+    """Runs `command`, which is to write `bundle` within `patience` seconds; `of` is what the judgement rests on."""
     file, times = bundle / "findings.json", bundle.with_suffix(".json")
     shutil.rmtree(bundle, ignore_errors=True)
     times.unlink(missing_ok=True)
     began = time.monotonic()
     with bundle.with_suffix(".txt").open("w") as said:
-        status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, **options).returncode
+        status = run(command, patience, said, **options)
     seconds = time.monotonic() - began
     times.write_text(json.dumps({"status": status, "seconds": seconds, "made_of": of}))
     return Judged(status, seconds, json.loads(file.read_text()) if file.exists() else {})

@@ -109,7 +109,7 @@ fn what_is_loaded_is_told_with_what_it_lets_in() {
         "ct state established,related accept",
         "iifname \"lo\" accept",
         "tcp dport { 22, 8002 } accept comment \"the service\"",
-        "ip saddr 10.0.0.0/8 udp dport 53 counter accept",
+        "ip saddr 10.0.0.0/8 udp dport 53 accept",
         "drop",
     ];
     assert_eq!(column(&seen, "rules", "text"), rules.map(Value::from));

@@ -56,6 +56,21 @@ fn an_address_with_a_label_is_the_interfaces() {
 }
 
 #[test]
+fn an_address_that_another_machine_has_is_none() {
+    let first = "ip link add here0 type veth peer name there0; ip link set here0 up; ip link set there0 up; \
+                 ip addr add 2001:db8::7/64 dev there0 nodad; ip addr add 2001:db8::7/64 dev here0; \
+                 ip addr add 2001:db8::8/64 dev here0; \
+                 while ip -6 addr show dev here0 | grep -v dadfailed | grep -q tentative; do sleep 0.1; done";
+    let Some(seen) = look_after(first, "interface", &json!({ "interface": "here0" })) else { return };
+    let addresses = json_of(&seen, "addresses");
+    assert!(addresses.as_array().unwrap().contains(&json!("2001:db8::8/64")), "{addresses}");
+    assert!(!addresses.as_array().unwrap().contains(&json!("2001:db8::7/64")), "{addresses}");
+    let seen = look_after(first, "interface", &json!({ "interface": "there0" })).unwrap();
+    let addresses = json_of(&seen, "addresses");
+    assert!(addresses.as_array().unwrap().contains(&json!("2001:db8::7/64")), "{addresses}");
+}
+
+#[test]
 fn an_alternative_name_is_the_interfaces() {
     let first = "ip link property add dev lo altname probity-alt || :";
     let Some(seen) = look_after(first, "interface", &json!({ "interface": "probity-alt" })) else { return };

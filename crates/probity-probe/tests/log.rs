@@ -118,6 +118,46 @@ async fn nothing_is_counted_where_the_log_does_not_reach_back() {
 }
 
 #[tokio::test]
+async fn a_log_whose_older_part_was_written_in_the_window_does_not_reach_back() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    // A clock that was not yet set, and what a program tells of itself.
+    for first in ["1970-01-01T00:00:12Z kernel up\n", "2024-03-01T10:00:00Z build of server 1.2.3\n"] {
+        std::fs::write(&path, format!("{first}{}", line(1, "fine"))).unwrap();
+        let older = folder.path().join("app.log.1");
+        let write = |minutes: u64| {
+            let written = std::fs::File::create(&older).unwrap();
+            written.set_modified(std::time::SystemTime::now() - Duration::from_secs(60 * minutes)).unwrap();
+        };
+        write(5);
+        let seen = look_at(&path, "10m", "ERROR").await;
+        assert_eq!(known(&seen, "window_covered"), &Value::Bool(false), "{first}");
+        assert_eq!(barrier(&seen, "count"), Barrier::Unreachable, "{first}");
+        assert!(seen.unknown["count"].detail.contains("its older part app.log.1"), "{seen:?}");
+        assert_eq!(known(&seen, "at_least"), &Value::from(0));
+        write(15);
+        let seen = look_at(&path, "10m", "ERROR").await;
+        assert_eq!(known(&seen, "window_covered"), &Value::Bool(true), "{first}");
+        assert_eq!(known(&seen, "count"), &Value::from(0), "{first}");
+    }
+}
+
+#[tokio::test]
+async fn older_parts_stand_beside_the_file_that_a_link_leads_to() {
+    let folder = support::folder();
+    let real = folder.path().join("real");
+    std::fs::create_dir(&real).unwrap();
+    std::fs::write(real.join("0.log"), format!("1970-01-01T00:00:12Z up\n{}", line(1, "fine"))).unwrap();
+    std::fs::write(real.join("0.log.20261202-010101"), "").unwrap();
+    let link = folder.path().join("app.log");
+    std::os::unix::fs::symlink("real/0.log", &link).unwrap();
+    let seen = look_at(&link, "10m", "ERROR").await;
+    let older = real.canonicalize().unwrap().join("0.log.20261202-010101").display().to_string();
+    assert_eq!(known(&seen, "rotated"), &Value::from(vec![older.as_str()]));
+    assert_eq!(known(&seen, "window_covered"), &Value::Bool(false));
+}
+
+#[tokio::test]
 async fn a_missing_log_is_a_fact_and_nothing_is_known_of_its_lines() {
     let folder = support::folder();
     std::fs::write(folder.path().join("file"), "").unwrap();
@@ -578,7 +618,10 @@ async fn an_old_time_behind_the_window_s_beginning_is_not_when_its_line_was_writ
         for fact in ["count", "last", "times", "lines"] {
             assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{fact}: {seen:?}");
         }
-        assert!(seen.unknown["count"].detail.contains("bear times before it"), "{seen:?}");
+        assert!(
+            seen.unknown["count"].detail.contains("from before it, behind lines of the window"),
+            "{seen:?}"
+        );
         // What does not match is of no interest.
         assert_eq!(known(&look_at(&path, "10m", "fine").await, "count"), &Value::from(2));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values, server};
 use crate::text::{Exposure, Text};
 
 /// Sends one HTTP request and looks at the answer.
@@ -137,9 +137,9 @@ impl Kind for Http {
     }
 
     fn flaw(&self) -> Option<String> {
-        super::server::flaw_of_url(&self.http, &["http", "https"]).or_else(|| {
-            super::server::flaw_of_key(self.client_certificate.as_ref(), self.client_key.as_ref())
-        })
+        server::flaw_of_url(&self.http, &["http", "https"])
+            .or_else(|| server::flaw_of_request(self.method.as_deref(), self.headers.keys()))
+            .or_else(|| server::flaw_of_key(self.client_certificate.as_ref(), self.client_key.as_ref()))
     }
 
     fn describe(&self) -> String {

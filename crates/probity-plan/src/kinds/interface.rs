@@ -30,7 +30,11 @@ impl Kind for Interface {
                 FactType::Text,
                 "as the driver says (RFC 2863): up, down, dormant, lowerlayerdown, testing, notpresent, unknown (usual for lo)",
             ),
-            FactSpec::new("addresses", FactType::List, "its addresses with prefix, sorted: `127.0.0.1/8`"),
+            FactSpec::new(
+                "addresses",
+                FactType::List,
+                "its addresses with prefix, sorted: `127.0.0.1/8`; without those that the kernel does not use, since another machine has them or that is not yet known",
+            ),
             FactSpec::new(
                 "mac",
                 FactType::Text,

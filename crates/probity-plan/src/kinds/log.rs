@@ -206,9 +206,9 @@ impl Kind for Log {
             FactSpec::new(
                 "window_covered",
                 FactType::Bool,
-                "whether the log reaches back to where the window begins; one that was rotated, vacuumed or begun since does not",
+                "whether the log reaches back to where the window begins; one that was rotated, vacuumed or begun since does not, nor one with an older part that was written since",
             ),
-            FactSpec::new("rotated", FactType::List, "older parts of the file beside it, which are not read"),
+            FactSpec::new("rotated", FactType::List, "older parts of the file beside it, or beside the one that a link leads to, which are not read"),
             FactSpec::new(
                 "entries",
                 FactType::Int,

@@ -36,7 +36,8 @@ impl Kind for Package {
     };
 
     fn flaw(&self) -> Option<String> {
-        self.package.is_empty().then(|| "the package has no name".to_owned())
+        let none = self.package.is_empty() || self.package.contains(['*', '?', '[', ' ']);
+        none.then(|| format!("`{}` is no name of a package", self.package))
     }
 
     fn describe(&self) -> String {

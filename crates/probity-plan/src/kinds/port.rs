@@ -157,7 +157,7 @@ impl Kind for Port {
             FactSpec::new(
                 "addresses",
                 FactType::List,
-                "the addresses it is bound to, sorted: `0.0.0.0` and `::` are every address; a Unix socket's path",
+                "the addresses it is bound to, sorted: `0.0.0.0` is every IPv4 address, `::` every IPv6 address and, unless its socket is for IPv6 alone, which only `connect` shows, every IPv4 address too; a Unix socket's path",
             ).unconnected(),
             FactSpec::new(
                 "loopback_only",

@@ -76,6 +76,21 @@ pub(super) fn flaw_of_place(place: &str, schemes: &[&str]) -> Option<String> {
     flaw_of_server(plain).map(|flaw| format!("`{place}`: {flaw}"))
 }
 
+/// Why no request can have this method, or headers of these names: each is a token (RFC 9110, 5.6.2).
+pub(super) fn flaw_of_request<'a>(
+    method: Option<&str>,
+    headers: impl IntoIterator<Item = &'a String>,
+) -> Option<String> {
+    let is_token = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+    };
+    if let Some(method) = method.filter(|method| !is_token(method)) {
+        return Some(format!("`{method}` is no method of HTTP"));
+    }
+    let name = headers.into_iter().find(|name| !is_token(name))?;
+    Some(format!("`{name}` is no name of a header"))
+}
+
 /// Why nobody can show who they are by these two files.
 pub(super) fn flaw_of_key(certificate: Option<&String>, key: Option<&String>) -> Option<String> {
     (key.is_some() && certificate.is_none())

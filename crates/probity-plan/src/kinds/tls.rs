@@ -121,7 +121,7 @@ impl Kind for Tls {
                 "trusted",
                 FactType::Bool,
                 "whether the chain leads to the system's certificates, or to `ca`, at the time of the look, and its key may be used in a handshake; the name \
-                 aside; unknown where it rests on a signature or extension that this client cannot verify. Of the \
+                 aside, and whether it was revoked, which is not asked for; unknown where it rests on a signature or extension that this client cannot verify. Of the \
                  certificate that this client was shown, as are all facts about it: a server with several, of RSA and ECDSA, shows some clients another",
             ).aside(),
             FactSpec::new("trust_error", FactType::Text, "why it does not; empty if it does").aside(),

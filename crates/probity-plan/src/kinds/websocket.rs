@@ -165,6 +165,7 @@ impl Kind for WebSocket {
 
     fn flaw(&self) -> Option<String> {
         server::flaw_of_url(&self.websocket, &["ws", "wss"])
+            .or_else(|| server::flaw_of_request(None, self.headers.keys()))
             .or_else(|| server::flaw_of_key(self.client_certificate.as_ref(), self.client_key.as_ref()))
     }
 

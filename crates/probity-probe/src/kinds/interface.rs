@@ -120,11 +120,31 @@ fn interfaces() -> Result<BTreeMap<String, InterfaceState>, Blocked> {
             found.addresses.insert(format!("{}/{prefix}", ip.ip()));
         }
     }
+    let unusable = unusable_addresses();
+    for (name, found) in &mut all {
+        found.addresses.retain(|address| !unusable.contains(&(name.clone(), address.clone())));
+    }
     // The interface that reaches this machine only has a hardware address of zeros, which is none.
     for found in all.values_mut().filter(|found| found.mac == "00:00:00:00:00:00") {
         found.mac.clear();
     }
     Ok(all)
+}
+
+/// The IPv6 addresses that the kernel does not use, with their interface: somebody else has them, or that is not yet known (`IFA_F_DADFAILED`
+/// and `IFA_F_TENTATIVE` of include/uapi/linux/if_addr.h, by `/proc/net/if_inet6`). None where the kernel has no IPv6.
+fn unusable_addresses() -> BTreeSet<(String, String)> {
+    const UNUSABLE: u8 = 0x08 | 0x40;
+    let table = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+    let address = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [address, _, prefix, _, flags, name] = words[..] else { return None };
+        let hexadecimal = |word| u8::from_str_radix(word, 16).ok();
+        let ip = std::net::Ipv6Addr::from_bits(u128::from_str_radix(address, 16).ok()?);
+        let is_unusable = hexadecimal(flags)? & UNUSABLE != 0;
+        is_unusable.then_some((name.to_owned(), format!("{ip}/{}", hexadecimal(prefix)?)))
+    };
+    table.lines().filter_map(address).collect()
 }
 
 fn prefix_length(mask: &SockaddrStorage) -> u32 {

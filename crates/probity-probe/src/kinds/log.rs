@@ -6,6 +6,7 @@ mod tally;
 
 use jiff::Timestamp;
 use probity_plan::kinds::log::{Log, Source};
+use probity_plan::units::counted;
 use probity_plan::{Barrier, Blocked, Value};
 
 use self::tally::{Matcher, Tally};
@@ -115,28 +116,30 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
     // A time that lies ahead is not when its line was written: that may have been at any time.
     let ahead = tally.first_ahead.map(|at| {
         let (at, now) = (time_text(at), time_text(span.now));
-        let why =
-            format!("{} matching lines bear times ahead of the look at {now}, such as {at}", tally.ahead);
+        let why = format!(
+            "{} ahead of the look at {now}, such as {at}",
+            counted(tally.ahead, "matching line bears a time", "matching lines bear times")
+        );
         Blocked::new(Barrier::Protocol, why)
     });
     let unknown = (tally.unknown > 0).then(|| {
         let why = format!(
-            "{} matching lines may bear times of their own, in a form or a place that is not known; say `format`",
-            tally.unknown
+            "{} of their own, in a form or a place that is not known; say `format`",
+            counted(tally.unknown, "matching line may bear a time", "matching lines may bear times")
         );
         Blocked::new(Barrier::Protocol, why)
     });
     let undated = (tally.undated > 0).then(|| {
         let why = format!(
-            "{} matching lines bear no time and stand behind a line from before the window: they were written then or since",
-            tally.undated
+            "{} behind a line from before the window: when it was written, then or since, only a time in it would tell",
+            counted(tally.undated, "matching line without a time stands", "matching lines without a time stand")
         );
         Blocked::new(Barrier::Protocol, why)
     });
     let late = (tally.late > 0).then(|| {
         let why = format!(
-            "{} matching lines stand behind lines of the window and bear times before it: a clock was set back, or they are late",
-            tally.late
+            "{} from before it, behind lines of the window: a clock was set back, or it is late",
+            counted(tally.late, "matching line bears a time", "matching lines bear times")
         );
         Blocked::new(Barrier::Protocol, why)
     });

@@ -44,7 +44,7 @@ pub(super) struct Rule {
     pub family: String,
     pub table: String,
     pub chain: String,
-    /// As a person would write it, without counters.
+    /// As a person would write it, without counters; what only xtables(8) knows stands in it by its name.
     pub text: String,
     pub comment: String,
     /// Its expressions, each a map with one key.
@@ -129,7 +129,7 @@ impl Ruleset {
                 }
                 Object::Rule { family, table, chain, handle, comment, expr } => {
                     let place = format!("{family} {table}");
-                    let text = texts.remove(&(place, handle)).ok_or_else(changed)?;
+                    let text = written(&texts.remove(&(place, handle)).ok_or_else(changed)?, &expr);
                     ruleset.rules.push(Rule { family, table, chain, text, comment, expressions: expr });
                 }
                 Object::Other {} => {}
@@ -169,6 +169,35 @@ impl Rule {
 
 fn changed() -> Blocked {
     Blocked::new(Barrier::Changed, "other rules were loaded while nft was asked for them")
+}
+
+/// A rule's text without counters, and with what nft(8) leaves out where it cannot read an extension of xtables(8): a rule that
+/// asks for more than its text says looks as if it let everything pass.
+fn written(text: &str, expressions: &[Json]) -> String {
+    // What nft quotes holds no quotes itself.
+    let outside = |piece: &str| {
+        let words: Vec<&str> = piece.split_whitespace().collect();
+        let kept = words.iter().enumerate().filter(|(at, word)| {
+            // A counter with a name is what the rule counts with.
+            **word != "counter" || words.get(at + 1) == Some(&"name")
+        });
+        kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+    };
+    let pieces = text.split('"').enumerate().map(|(at, piece)| match at % 2 {
+        0 => outside(piece),
+        _ => format!("\"{piece}\""),
+    });
+    let pieces: Vec<String> = pieces.filter(|piece| !piece.is_empty()).collect();
+    let text = pieces.join(" ").replace("\" ,", "\",");
+    if text.contains("xt match") || text.contains("xt target") {
+        return text;
+    }
+    let named = |ty: &str| {
+        let of_type = expressions.iter().filter_map(|it| it.get("xt")).filter(|xt| xt["type"] == ty);
+        of_type.map(|xt| format!("xt {ty} {}", xt["name"].as_str().unwrap_or("?"))).collect::<Vec<_>>()
+    };
+    let parts = [named("match"), vec![text], named("target")].concat();
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// What of the text is not in the JSON.
@@ -231,6 +260,31 @@ mod tests {
         assert!(ruleset.chains[0].drops() && ruleset.chains[0].rules == 1);
         let nothing = Ruleset::read(r#"{"nftables": [{"metainfo": {}}]}"#, "").unwrap();
         assert!(nothing.rules.is_empty());
+    }
+
+    #[test]
+    fn a_rule_says_all_that_it_asks_for_and_no_counters() {
+        let xt = |ty: &str, name: &str| serde_json::json!({ "xt": { "type": ty, "name": name } });
+        for (text, expressions, expected) in [
+            ("tcp dport 22 counter accept", vec![], "tcp dport 22 accept"),
+            ("counter", vec![], ""),
+            ("tcp dport 22 counter name \"c\" accept", vec![], "tcp dport 22 counter name \"c\" accept"),
+            (
+                "log prefix \"counter  x\" counter drop comment \"a counter b\"",
+                vec![],
+                "log prefix \"counter  x\" drop comment \"a counter b\"",
+            ),
+            ("iifname { \"a\", \"b\" } accept", vec![], "iifname { \"a\", \"b\" } accept"),
+            (
+                "meta l4proto tcp  counter accept",
+                vec![xt("match", "recent")],
+                "xt match recent meta l4proto tcp accept",
+            ),
+            ("tcp dport 22 counter ", vec![xt("target", "REJECT")], "tcp dport 22 xt target REJECT"),
+            ("xt match recent counter accept", vec![xt("match", "recent")], "xt match recent accept"),
+        ] {
+            assert_eq!(written(text, &expressions), expected, "{text}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ const MARGIN: u64 = 64 << 20;
 const SAMPLES: u64 = 64;
 /// What is read at once.
 const PART: usize = 1 << 20;
+/// The most older parts of a log that are named.
+const MAX_OLDER: usize = 100;
 /// The longest line, and the most that is read in search of one that bears a time, in bytes.
 const MAX_LENGTH: usize = 64 << 20;
 
@@ -55,12 +57,18 @@ pub fn see(
     if !metadata.is_file() {
         return Err(Blocked::new(Barrier::Unsupported, format!("{path} is not a regular file")));
     }
-    let rotated = rotated(path);
+    let older = older_parts(Path::new(path));
     // No further than it was long when we began, however fast it grows.
     let written = metadata.modified().ok().and_then(|at| Timestamp::try_from(at).ok());
     let is_quiet = written.is_some_and(|at| at < span.start);
     let mut log = LogFile { path, size: metadata.len(), is_quiet, file, times, tally, span, underway };
-    let (from, covered) = log.window(&rotated)?;
+    let rotated: Vec<String> = older.iter().take(MAX_OLDER).map(|(name, _)| name.clone()).collect();
+    let (from, mut covered) = log.window(&rotated)?;
+    // Its first line may bear an old time all the same: of a clock that was not yet set, or that a program tells of itself.
+    let late = older.iter().filter_map(|(name, at)| at.filter(|at| *at > span.start).map(|at| (name, at)));
+    if let (Ok(()), Some((name, at))) = (&covered, late.max_by_key(|(_, at)| *at)) {
+        covered = Err(format!("its older part {name} was written in the window, at {}", time_text(at)));
+    }
     let empty = log.size == 0;
     log.count(from)?;
     log.unchanged(&metadata)?;
@@ -321,24 +329,37 @@ impl LogFile<'_> {
     }
 }
 
-/// What logrotate and its like leave beside a log: its name with a number or a date, perhaps compressed.
-fn rotated(path: &str) -> Vec<String> {
-    let path = Path::new(path);
+/// What logrotate and its like leave beside a log, and beside the file that it leads to: its name with a number or a date, perhaps
+/// compressed; each with when it was last written, where that can be told.
+fn older_parts(path: &Path) -> Vec<(String, Option<Timestamp>)> {
+    let mut parts = older_parts_beside(path, |name| name);
+    if let Ok(whole) = path.canonicalize()
+        && path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+    {
+        let folder = whole.parent().unwrap_or(Path::new("/")).display().to_string();
+        parts.extend(older_parts_beside(&whole, |name| format!("{folder}/{name}")));
+    }
+    parts
+}
+
+fn older_parts_beside(path: &Path, named: impl Fn(String) -> String) -> Vec<(String, Option<Timestamp>)> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Vec::new();
     };
-    let mut names: Vec<String> = std::fs::read_dir(folder)
+    let is_older = |other: &str| {
+        let rest = other.strip_prefix(name).and_then(|rest| rest.strip_prefix(['.', '-']));
+        rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("old"))
+    };
+    let mut parts: Vec<(String, Option<Timestamp>)> = std::fs::read_dir(folder)
         .into_iter()
         .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|other| {
-            other
-                .strip_prefix(name)
-                .and_then(|rest| rest.strip_prefix(['.', '-']))
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("old"))
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().into_string().ok().filter(|name| is_older(name))?;
+            let written = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+            Some((named(name), written.and_then(|at| Timestamp::try_from(at).ok())))
         })
         .collect();
-    names.sort();
-    names.truncate(100);
-    names
+    parts.sort();
+    parts
 }
