@@ -36,6 +36,10 @@ impl<'j> Comparison<'j> {
             let list = match (undecided(before), undecided(after)) {
                 // What was never known is not known again: that shows nothing.
                 (true, true) => continue,
+                // It fails now of what says nothing of why it failed before: a host that is gone refuses everything.
+                (false, false) if before.outcome == after.outcome && told_apart(before, after) => {
+                    &mut comparison.lost
+                }
                 (false, false) if before.outcome == after.outcome && meet(before.bounds, after.bounds) => {
                     &mut comparison.again
                 }
@@ -56,6 +60,11 @@ impl<'j> Comparison<'j> {
             (true, false) => Shown::NotAll,
         }
     }
+}
+
+/// Whether only one of them fails of denials alone, or of what could not be evaluated.
+fn told_apart(before: &Finding, after: &Finding) -> bool {
+    before.by_error != after.by_error || before.by_denial != after.by_denial
 }
 
 /// Whether one rate can be within both.

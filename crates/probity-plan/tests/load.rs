@@ -98,6 +98,8 @@ fn between_the_quotes_of_a_condition_an_input_stays_text() {
     ] {
         assert_eq!(filled(check, who).as_deref(), Ok(expected), "{check} with {who}");
     }
+    let error = filled(r#"name == "\$who""#, "t").unwrap_err();
+    assert!(error.contains("the backslash before it"), "{error}");
     let error = filled(r#"matches(name, r"$who")"#, "\"").unwrap_err();
     assert!(error.contains("`$who` does not fit in here") && error.contains("leave out the `r`"), "{error}");
 }

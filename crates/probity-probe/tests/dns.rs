@@ -283,6 +283,8 @@ async fn an_answer_that_contradicts_itself_is_a_barrier() {
         for fact in ["records", "count", "nxdomain", "aliases"] {
             assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{what} {fact}: {seen:?}");
         }
+        // That there is no such name is not said by its code either.
+        assert_eq!(seen.facts.contains_key("rcode"), what != "NXDOMAIN and a record", "{what}");
     }
 }
 

@@ -43,7 +43,13 @@ fn exact() {
 /// The least number of successes that is called `holds`, and the probability of that many or more at the objective.
 fn called_holds(trials: u64, share: f64, alpha: f64) -> (Option<u64>, f64) {
     let outcome = |successes| {
-        let counts = Counts { planned: trials, successes, failures: trials - successes, blocked: 0 };
+        let counts = Counts {
+            planned: trials,
+            successes,
+            failures: trials - successes,
+            blocked: 0,
+            ..Counts::default()
+        };
         statistics::decide_rate(&counts, Share(share), alpha).0
     };
     let Some(needed) =

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use probity_plan::{Claim, Form, Plan, Waiver};
 
-use crate::judgement::{Finding, Judgement, Outcome, Verdict, WaivedBy};
+use crate::judgement::{Counts, Finding, Judgement, Outcome, Verdict, WaivedBy};
 use crate::multiplicity::{self, Demand};
 use crate::rule::{self, Asks, Node, RuleError};
 use crate::statistics;
@@ -127,15 +127,19 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// For each claim, those without which its probes would not have looked.
+/// For each claim, those that it rests on: its control, and those without which its probes, or what these run with, would not have looked.
 fn needed(plan: &Plan, places: &BTreeMap<&str, usize>) -> Vec<BTreeSet<usize>> {
     let of_probe: BTreeMap<&str, usize> = (plan.probes.iter())
         .filter_map(|probe| Some((probe.name.as_str(), *places.get(probe.needs.as_deref()?)?)))
         .collect();
     let direct = |claim: usize| {
         let claim = &plan.claims[claim];
-        let probes = std::iter::once(claim.of.as_str()).chain(claim.form.against());
-        probes.filter_map(|probe| of_probe.get(probe).copied()).collect::<Vec<_>>()
+        let own = std::iter::once(claim.of.as_str()).chain(claim.form.against());
+        let probes = own.flat_map(|probe| {
+            std::iter::once(probe).chain(plan.probe(probe).and_then(|probe| probe.with.as_deref()))
+        });
+        let control = claim.control.as_deref().and_then(|control| places.get(control));
+        probes.filter_map(|probe| of_probe.get(probe)).chain(control).copied().collect::<Vec<_>>()
     };
     let all = |claim| {
         let (mut all, mut open) = (BTreeSet::new(), direct(claim));
@@ -330,10 +334,20 @@ impl<'a> World<'a> {
     }
 }
 
-/// A rate's outcome at a smaller `alpha`: never more than was found.
+/// A rate's outcome at a smaller `alpha`: never more than was found. It is asked for what leads towards an acceptance, so that only what is
+/// surely a miss lets it fail.
 fn stricter(claim: &Claim, finding: &Finding, alpha: f64) -> Outcome {
     let Form::Rate { share, pooled, .. } = claim.form else { return finding.outcome };
-    let decided = |counts| statistics::decide_rate(counts, share, alpha).0;
+    let decided = |counts: &Counts| {
+        let unsure = if finding.outcome == Outcome::Fails { counts.unsure } else { 0 };
+        let sure = Counts {
+            failures: counts.failures - unsure,
+            blocked: counts.blocked + unsure,
+            unsure: 0,
+            ..*counts
+        };
+        statistics::decide_rate(&sure, share, alpha).0
+    };
     let cells: Vec<Outcome> = if pooled || finding.cells.is_empty() {
         vec![decided(&finding.counts)]
     } else {

@@ -190,6 +190,25 @@ fn nothing_is_shown_again_where_nothing_was_shown() {
 }
 
 #[test]
+fn what_cannot_be_evaluated_any_more_is_not_shown_again() {
+    let home = Home::new();
+    let target = home.path("target.json");
+    let probe = format!("file: {}, format: json", target.display());
+    home.write(
+        "plan.yaml",
+        &PLAN.replace("file: /", &probe).replace("check: exists", "check: parsed.a == 1"),
+    );
+    std::fs::write(&target, r#"{"a": 2}"#).unwrap();
+    assert_eq!(code(&home.run(&["run", "plan.yaml", "-o", "b.probity"])), 1);
+    let again = home.run(&["reproduce", "b.probity", "-o", "b2.probity"]);
+    assert_eq!(code(&again), 0, "{}", stderr(&again));
+    std::fs::write(&target, r#"{"b": 2}"#).unwrap();
+    let again = home.run(&["reproduce", "b.probity", "-o", "b3.probity"]);
+    assert_eq!(code(&again), 2, "{}", stderr(&again));
+    assert!(stderr(&again).contains("Not all of it was shown again"), "{}", stderr(&again));
+}
+
+#[test]
 fn rates_are_compared_with_their_bounds() {
     let home = Home::new();
     let target = home.path("target");

@@ -105,9 +105,9 @@ impl Kind for Dns {
             FactSpec::new(
                 "rcode",
                 FactType::Text,
-                "the response code by its RFC name: NOERROR, NXDOMAIN, SERVFAIL, REFUSED, ...",
+                "the response code by its RFC name: NOERROR, NXDOMAIN, SERVFAIL, REFUSED, ...; unknown where it says that there is no such name and tells its records",
             )
-            .denies(Denied::Request, Values::Texts(&["REFUSED", "NOTAUTH", "NOTIMP", "FORMERR", "SERVFAIL"]))
+            .denies(Denied::Request, Values::Texts(&["REFUSED", "NOTAUTH", "NOTIMP", "FORMERR", "SERVFAIL", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTZONE", "DSOTYPENI"]))
             // A server that refers to others says so too, and not that there is the name.
             .grants(Denied::Request, Values::Texts(&["NOERROR"])),
             FactSpec::new(

@@ -41,8 +41,11 @@ impl Reader {
     /// What stands for this text here: between quotes the same text, elsewhere as it is. `Err` with what is wrong if it cannot be
     /// written here.
     pub fn fill(&mut self, text: &str) -> Result<String, &'static str> {
-        self.before = None;
+        let before = self.before.take();
         match self.quote {
+            Some(Quote { raw: false, .. }) if before == Some('\\') => Err(
+                "the backslash before it would change its first character: write `\\\\` for a backslash, `$$` for a dollar",
+            ),
             None => Ok(text.to_owned()),
             Some(Quote { mark, raw: true }) if text.contains([mark, '\n', '\r']) => {
                 Err("text behind `r` cannot hold its own quotes and ends of lines: leave out the `r`")

@@ -66,25 +66,27 @@ async fn talk(
         seen.block_rest(Blocked::new(Barrier::Unsupported, format!("{server} answered {}", rcode(code))));
         return Ok(());
     }
-    let mut nonsense = |why: &str| {
+    let nonsense = |seen: &mut Seen, why: &str| {
         let why = format!("{server} contradicts itself or the protocol: {why}");
         seen.block_rest(Blocked::new(Barrier::Protocol, why));
     };
     if answer.answers.iter().any(|found| found.dns_class != DNSClass::IN) {
-        nonsense("a record of another class than was asked for");
+        nonsense(seen, "a record of another class than was asked for");
         return Ok(());
     }
     let (aliases, owner) = match aliases(&answer, name, record) {
         Ok(aliases) => aliases,
         Err(why) => {
-            nonsense(why);
+            nonsense(seen, why);
             return Ok(());
         }
     };
     let found: Vec<_> =
         answer.answers.iter().filter(|found| found.record_type() == record && found.name == owner).collect();
     if code == ResponseCode::NXDomain && !found.is_empty() {
-        nonsense("there is no such name, and here are its records");
+        // Nor is it known, then, that there is no such name.
+        seen.facts.remove("rcode");
+        nonsense(seen, "there is no such name, and here are its records");
         return Ok(());
     }
     seen.know("aliases", aliases.clone());
@@ -432,6 +434,7 @@ fn rcode(code: ResponseCode) -> String {
         8 => "NXRRSET",
         9 => "NOTAUTH",
         10 => "NOTZONE",
+        11 => "DSOTYPENI",
         16 => "BADVERS",
         23 => "BADCOOKIE",
         _ => return format!("RCODE{code}"),

@@ -247,7 +247,7 @@ pub fn measured(successes: u64, of: u64) -> Option<Measured> {
 }
 
 pub fn counts(planned: u64, successes: u64, failures: u64, blocked: u64) -> Counts {
-    Counts { planned, successes, failures, blocked }
+    Counts { planned, successes, failures, blocked, ..Counts::default() }
 }
 
 pub fn observation(probe: &str, seconds: i64, facts: &[(&str, Value)]) -> Observation {

@@ -134,7 +134,7 @@ fn denial(
     let pooled = matches!(claim.form, Form::Rate { pooled: true, .. } | Form::Compare { .. });
     let (denied, others): (Vec<&Cell>, Vec<&Cell>) = cells().partition(|cell| question.only_denied(cell));
     let granted = |cell: &&Cell| !pooled && question.holds_granted(cell, Denied::Request);
-    let controls = SameForOthers::of(others.into_iter().filter(granted));
+    let controls = SameForOthers::of(others.into_iter().filter(granted), Denied::Request);
     if denied.iter().any(|cell| !controls.includes(cell)) {
         let hint = "name the claim that shows the same thing succeeding where it should: `control: CLAIM`";
         found.push(

@@ -99,7 +99,7 @@ fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Problems) {
     };
     let telling = telling(plan, rules);
     // As many worlds for each claim, of which each is decided with every outcome of it.
-    let each = MAX_READ / (3 * rules.length().max(1) * plan.claims.len().max(1));
+    let each = MAX_READ / (3 * rules.length().max(plan.claims.len()).max(1) * plan.claims.len().max(1));
     let mut untried = false;
     for (number, claim) in plan.claims.iter().enumerate() {
         let others =

@@ -72,7 +72,8 @@ pub(super) fn ends_with(text: &str, end: &str) -> Option<bool> {
 
 /// Whether a search finds something in the text: surely in what is visible, if the pattern does not ask what stands beside it.
 pub(super) fn matches(text: &str, pattern: &str, is_in: impl Fn(&str) -> bool) -> Option<bool> {
-    if !is_masked(text) || means_masks(pattern) || pattern.contains(r"\[secret") {
+    // Behind `[` alone stands a class of characters.
+    if !is_masked(text) || pattern.contains(r"\[secret ") || pattern.contains(r"\[masked\]") {
         return Some(is_in(text));
     }
     let beside = pattern.contains(['^', '$'])

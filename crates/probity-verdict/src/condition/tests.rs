@@ -553,6 +553,9 @@ fn what_depends_on_what_was_masked_is_unknown() {
                 r"json.log.matches(r'\<ok')",
                 r"json.log.matches(r'by \b{end}')",
                 r"json.log.matches(r'by\>')",
+                // A class of characters is no mask.
+                "json.log.matches('[secretabcd]{6}')",
+                "!json.cookie.matches('[masked0-9]{9}')",
                 "json.log.startsWith('login by hunter')",
                 "json.log.endsWith('2 ok')",
                 "json.number > 5",
@@ -581,6 +584,7 @@ fn what_depends_on_what_was_masked_is_unknown() {
                 "!json.log.startsWith('logout') && !json.log.endsWith(' failed')",
                 "json.log != 'login by' && json.log != 'logout by hunter2 ok'",
                 "json.log.matches('log[a-z]+ by')",
+                r"json.log.matches(r'\[secret pw\]') && json.cookie.matches(r'=\[masked\]')",
                 "json.cookie.contains('HttpOnly') && json.cookie.contains('sid=')",
                 "json.plain == 'no secret here' && !json.plain.contains('admin') && size(json.plain) == 14",
                 "!json.like.contains('admin')",

@@ -32,7 +32,10 @@ impl Room for Census<'_> {
             // not decided.
             Membership::Unknown(membership) => {
                 let evaluated = subject.evaluate(self.check, look.observation);
-                if evaluated.truth == Truth4::True {
+                // A denial that satisfies the check would count only beside its control.
+                if answer(&evaluated, || subject.denied(look.observation, self.check.reads()))
+                    == Answer::Success
+                {
                     return;
                 }
                 subject.note_unknown(look.entry, membership);

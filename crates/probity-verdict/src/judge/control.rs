@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::{Act, Observation, model::Cell};
+use probity_plan::{Act, Denied, Observation, model::Cell};
 
 use super::Facts;
 use super::denial::{ALL, Shown};
@@ -39,7 +39,7 @@ impl Controls {
                 let granted = |(row, (_, tally)): &(usize, (&Cell, &Tally))| {
                     tally.granted().includes(what) && holds(trial * cells.len() + row, tally)
                 };
-                SameForOthers::of(rows.filter(granted).map(|(_, (cell, _))| cell))
+                SameForOthers::of(rows.filter(granted).map(|(_, (cell, _))| cell), what)
             });
             let shown = |cell| Shown::of(|what| same[what as usize].includes(cell));
             cells.iter().map(shown).collect::<Vec<_>>()
@@ -111,30 +111,42 @@ pub(super) fn count(tally: &mut Tally, subject: &Subject, observation: &Observat
 }
 
 /// What was asked, by whom: at most two different acts for each that differs in more than who asks.
-pub(crate) struct SameForOthers<'c>(BTreeMap<String, Vec<&'c Act>>);
+pub(crate) struct SameForOthers<'c> {
+    denied: Denied,
+    acts: BTreeMap<String, Vec<&'c Act>>,
+}
 
 impl<'c> SameForOthers<'c> {
-    pub(crate) fn of(cells: impl Iterator<Item = &'c Cell>) -> Self {
+    /// As controls of what is `denied`.
+    pub(crate) fn of(cells: impl Iterator<Item = &'c Cell>, denied: Denied) -> Self {
         let mut acts: BTreeMap<String, Vec<&Act>> = BTreeMap::new();
         for cell in cells {
-            let Some(asked) = asked(&cell.act) else { continue };
+            let Some(asked) = asked(&cell.act, denied) else { continue };
             let same = acts.entry(asked).or_default();
             if same.len() < 2 && !same.contains(&&cell.act) {
                 same.push(&cell.act);
             }
         }
-        Self(acts)
+        Self { denied, acts }
     }
 
     /// Whether somebody else among them asked the same.
     pub(crate) fn includes(&self, cell: &Cell) -> bool {
-        asked(&cell.act)
-            .and_then(|asked| self.0.get(&asked))
+        asked(&cell.act, self.denied)
+            .and_then(|asked| self.acts.get(&asked))
             .is_some_and(|same| same.iter().any(|act| **act != cell.act))
     }
 }
 
-/// What is asked, whoever asks.
-fn asked(act: &Act) -> Option<String> {
-    serde_json::to_string(&act.anonymous()?).ok()
+/// What is asked, whoever asks, before it can be `denied`: a connection is, before anybody said more of who they are than by a certificate.
+fn asked(act: &Act, denied: Denied) -> Option<String> {
+    let anonymous = act.anonymous()?;
+    if denied != Denied::Connection {
+        return serde_json::to_string(&anonymous).ok();
+    }
+    let mut parameters = serde_json::to_value(act).ok()?;
+    for of_certificate in ["client_certificate", "client_key"] {
+        parameters.as_object_mut()?.remove(of_certificate);
+    }
+    Some(parameters.to_string())
 }

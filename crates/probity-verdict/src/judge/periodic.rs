@@ -308,7 +308,8 @@ impl SureRoom for Periodic {
         Decision {
             outcome,
             by_error: false,
-            by_denial: false,
+            // What is a beginning beside denials may be none without them.
+            by_denial: outcome == Outcome::Fails && denied,
             reason: self.reason(outcome, subject, &all, fewest.unwrap_or(0), cut, denied),
             measured: Some(Measured::Gaps { gaps: all.counts().planned, extent_us: all.extent }),
             decided: Decided::Periodic {
@@ -371,6 +372,7 @@ impl Gaps {
             planned: self.within + self.outside + self.unsure,
             successes: self.within,
             failures: self.outside,
+            unsure: 0,
             blocked: self.unsure,
         }
     }

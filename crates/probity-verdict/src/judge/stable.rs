@@ -42,6 +42,9 @@ struct Cell {
     last: Option<(u32, i64)>,
     gap: bool,
     extents: Vec<Extent>,
+    /// The same without denials, and whether that differs.
+    granted: Vec<Extent>,
+    changed_without_denials: bool,
 }
 
 /// What one fact was over all samples.
@@ -89,6 +92,8 @@ impl Stable {
             last: None,
             gap: false,
             extents: vec![Extent::default(); facts.len()],
+            granted: vec![Extent::default(); facts.len()],
+            changed_without_denials: false,
         };
         let intervals = facts.iter().any(|fact| is_interval(subject.probe, fact));
         let at_most = at_most.or(intervals.then_some(0.0));
@@ -154,7 +159,9 @@ impl SureRoom for Stable {
         let observation = look.observation;
         if !meant {
             // What is left out by what was seen is not seen: it leaves a gap.
-            if !subject.selects_by_sight() {
+            if subject.selects_by_sight() {
+                cell.gap = true;
+            } else {
                 cell.step(observation, subject);
             }
             return;
@@ -179,6 +186,11 @@ impl SureRoom for Stable {
         control::count(&mut self.tallies[look.cell], subject, observation, &facts);
         cell.step(observation, subject);
         cell.samples += 1;
+        if subject.denied(observation, facts.iter().copied()).is_none() {
+            for (value, extent) in values.iter().zip(&mut cell.granted) {
+                cell.changed_without_denials |= extent.add(value, self.at_most).is_err();
+            }
+        }
         let mut against = Vec::new();
         for ((name, value), extent) in self.facts.iter().zip(values).zip(&mut cell.extents) {
             if let Err(before) = extent.add(&value, self.at_most) {
@@ -212,6 +224,7 @@ impl SureRoom for Stable {
                 planned: cell.samples + cell.undecided + missing,
                 successes: cell.samples - cell.changed,
                 failures: cell.changed,
+                unsure: 0,
                 blocked: cell.undecided + missing,
             };
             // A row that is surely not meant says nothing; one of which everything was left out by what was seen is open.
@@ -243,7 +256,9 @@ impl SureRoom for Stable {
             measured: self.measured(samples),
             by_error: outcome == Outcome::Fails
                 && self.cells.iter().all(|cell| cell.changed == cell.unordered),
-            by_denial: false,
+            by_denial: outcome == Outcome::Fails
+                && denied
+                && !self.cells.iter().any(|cell| cell.changed_without_denials),
             decided: Decided::Stable {
                 facts: self.facts.clone(),
                 within,

@@ -147,16 +147,18 @@ impl Tally {
     /// The counts with so many planned trials never made. `control`: which denials count.
     pub(super) fn counts(&self, missing: u64, control: Shown, misses: Misses) -> Counts {
         let denied = self.uncontrolled(control);
-        let unsure = match misses {
+        let unsure = self.errors + sum_without(&self.refusals, control);
+        let left_out = match misses {
             Misses::All => 0,
             Misses::WithoutErrors => self.errors,
-            Misses::Sure => self.errors + sum_without(&self.refusals, control),
+            Misses::Sure => unsure,
         };
         Counts {
             planned: self.made() + missing,
             successes: self.successes + self.denials() - denied,
-            failures: self.failures + self.errors - unsure,
-            blocked: self.undecided + denied + missing + unsure,
+            failures: self.failures + self.errors - left_out,
+            unsure: unsure - left_out,
+            blocked: self.undecided + denied + missing + left_out,
         }
     }
 
@@ -187,6 +189,7 @@ impl Tally {
             let incomplete = u64::from(block.trials) + u64::from(block.outside) < expected(*at);
             if block.missed(control, misses) {
                 counts.failures += 1;
+                counts.unsure += u64::from(!block.missed(control, Misses::Sure));
             } else if block.missed(control, Misses::All)
                 || block.undecided
                 || incomplete
@@ -232,6 +235,7 @@ impl std::ops::AddAssign<&Counts> for Counts {
         self.planned += other.planned;
         self.successes += other.successes;
         self.failures += other.failures;
+        self.unsure += other.unsure;
         self.blocked += other.blocked;
     }
 }

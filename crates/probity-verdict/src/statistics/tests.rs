@@ -7,7 +7,7 @@ use super::*;
 const OBJECTIVE: Share = Share(0.95);
 
 fn counts(successes: u64, failures: u64, blocked: u64) -> Counts {
-    Counts { planned: successes + failures + blocked, successes, failures, blocked }
+    Counts { planned: successes + failures + blocked, successes, failures, blocked, ..Counts::default() }
 }
 
 fn share(percent: f64) -> Share {

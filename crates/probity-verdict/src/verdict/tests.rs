@@ -145,7 +145,7 @@ fn finding(claim: &str, outcome: Outcome, counts: Counts) -> Finding {
 }
 
 fn of(successes: u64, planned: u64) -> Counts {
-    Counts { planned, successes, failures: planned - successes, blocked: 0 }
+    Counts { planned, successes, failures: planned - successes, blocked: 0, ..Counts::default() }
 }
 
 /// Findings for claims a, b, c, ...
@@ -854,4 +854,57 @@ proptest! {
         prop_assert_eq!(verdict.accepted == Some(true), verdict.possible.iter().all(|(_, accepted)| *accepted));
         prop_assert_eq!(verdict.accepted == Some(false), verdict.possible.iter().all(|(_, accepted)| !accepted));
     }
+}
+
+#[test]
+fn a_rate_that_is_decided_more_strictly_fails_of_sure_misses_only() {
+    // Two rates under a rejecting rule before the acceptance: each is decided at 97.5 %.
+    let judged = |failures: u64, unsure: u64| {
+        let claims = vec![claim("a", rate(0.95)), claim("b", rate(0.95)), claim("f", each())];
+        let rules = [("BAD", "holds(a) && holds(b)"), ("GO+", "holds(f)"), ("NO", "")];
+        let counts = Counts { unsure, ..of(100 - failures, 100) };
+        let found =
+            vec![finding("a", Fails, counts), finding("b", Fails, counts), finding("f", Holds, of(1, 1))];
+        decide(&plan(1, claims, &[], &rules), started(), found).verdict.accepted
+    };
+    assert_eq!(judged(16, 0), Some(true));
+    // Ten are too few at 97.5 %, and six that could not be evaluated make them no more.
+    assert_eq!(judged(10, 0), None);
+    assert_eq!(judged(16, 6), None);
+}
+
+#[test]
+fn what_a_claim_rests_on_is_its_control_and_what_its_probes_and_those_beside_them_need() {
+    let selected = Some(crate::judgement::Selected { left_out: 30, of: 60, meant: false });
+    let judged = |set: &dyn Fn(&mut Plan)| {
+        let claims = vec![claim("a", rate(0.95)), claim("c", each()), claim("d", each())];
+        let mut plan = plan(1, claims, &[], &[("GO+", "holds(d)"), ("NO", "")]);
+        for name in ["q", "w"] {
+            plan.probes.push(Probe { name: name.to_owned(), ..plan.probes[0].clone() });
+        }
+        plan.claims[2].of = "q".to_owned();
+        set(&mut plan);
+        let rate = Finding { selected, ..finding("a", Holds, of(60, 60)) };
+        let found = vec![rate, finding("c", Holds, of(1, 1)), finding("d", Holds, of(1, 1))];
+        decide(&plan, started(), found).verdict.accepted
+    };
+    let needs = |plan: &mut Plan, probe: usize| plan.probes[probe].needs = Some("a".to_owned());
+    assert_eq!(judged(&|_| ()), Some(true));
+    assert_eq!(judged(&|plan| needs(plan, 1)), None);
+    assert_eq!(judged(&|plan| plan.claims[2].control = Some("a".to_owned())), None);
+    // The control's probe, and the one that runs beside its own.
+    assert_eq!(
+        judged(&|plan| {
+            plan.claims[2].control = Some("c".to_owned());
+            needs(plan, 0);
+        }),
+        None
+    );
+    assert_eq!(
+        judged(&|plan| {
+            plan.probes[1].with = Some("w".to_owned());
+            needs(plan, 2);
+        }),
+        None
+    );
 }

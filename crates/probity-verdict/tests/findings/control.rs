@@ -74,6 +74,68 @@ fn a_claim_that_fails_of_denials_alone_is_told_from_one_that_fails() {
     assert_eq!(by_denial([200, 200, 403, 403]), [fails(true), (Outcome::Undetermined, false)]);
 }
 
+#[test]
+fn a_connection_that_was_refused_was_not_refused_for_what_is_asked_in_it() {
+    let outcome = |rows: &str| {
+        let probe = format!(
+            "p: {{ http: 'https://x', headers: {{ Authorization: '${{who}}' }}, client_certificate: '${{by}}', matrix: [ {rows} ] }}"
+        );
+        let plan = plan(&[&probe], &["c: { of: p, check: (answered && status == 200) == may }"]);
+        let rows: Vec<Json> =
+            plan.probes[0].cells.iter().map(|cell| serde_json::to_value(&cell.row).unwrap()).collect();
+        let facts = [
+            json!({ "connected": true, "answered": true, "head_received": true, "status": 200 }),
+            json!({ "connected": false, "answered": false, "head_received": false }),
+        ];
+        let looks: Vec<_> =
+            rows.iter().zip(&facts).map(|(row, facts)| in_cell(look("p", 0, facts), row)).collect();
+        findings(&plan, &looks)[0].outcome
+    };
+    let by_name = "{ who: admin, by: a.pem, may: true }, { who: viewer, by: a.pem, may: false }";
+    let by_certificate = "{ who: admin, by: a.pem, may: true }, { who: admin, by: b.pem, may: false }";
+    assert_eq!(outcome(by_name), Outcome::Undetermined);
+    assert_eq!(outcome(by_certificate), Outcome::Holds);
+}
+
+#[test]
+fn a_change_among_denials_alone_is_told_from_one() {
+    let plan = plan(
+        &["open: { http: http://x, repeat: 4 }", "admin: { http: http://x }"],
+        &[
+            "same: { of: open, stable: [status] }",
+            "shown: { of: open, stable: [status], control: allowed }",
+            "allowed: { of: admin, check: status == 200 }",
+        ],
+    );
+    let found = |codes: [i64; 4]| {
+        let mut looks =
+            looks("open", 0..4, |slot| json!({ "answered": true, "status": codes[slot as usize] }));
+        looks.push(look("admin", 0, &json!({ "answered": true, "status": 200 })));
+        let found = findings(&plan, &looks);
+        [0, 1].map(|claim| (found[claim].outcome, found[claim].data().by_denial))
+    };
+    let fails = |by_denial| (Outcome::Fails, by_denial);
+    assert_eq!(found([403, 401, 403, 401]), [fails(true), fails(false)]);
+    assert_eq!(found([200, 403, 200, 200]), [fails(true), fails(false)]);
+    assert_eq!(found([200, 202, 403, 403]), [fails(false), fails(false)]);
+}
+
+#[test]
+fn a_denial_that_may_not_be_meant_does_not_pass_for_harmless() {
+    let plan = plan(
+        &["p: { http: http://x, repeat: 2 }"],
+        &["c: { of: p, where: json.kind == \"x\", check: answered && status < 500 }"],
+    );
+    let outcome = |status: i64| {
+        let sure = look("p", 0, &json!({ "answered": true, "status": 200, "json": { "kind": "x" } }));
+        let unsure = look("p", 1, &json!({ "answered": true, "status": status, "json": { "error": "who" } }));
+        findings(&plan, &[sure, unsure])[0].outcome
+    };
+    assert_eq!(outcome(401), Outcome::Undetermined);
+    assert_eq!(outcome(500), Outcome::Undetermined);
+    assert_eq!(outcome(200), Outcome::Holds);
+}
+
 pub const ROLES: &str = "call: { http: 'http://x/${path}', headers: { Authorization: '${who}' }, repeat: 2, matrix: [ \
                      { who: admin, path: a, expect: 200 }, { who: viewer, path: a, expect: 403 }, \
                      { who: admin, path: b, expect: 200 }, { who: viewer, path: b, expect: 403 } ] }";

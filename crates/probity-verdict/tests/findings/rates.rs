@@ -22,7 +22,10 @@ fn a_rate_counts_what_was_planned() {
     assert_eq!(finding(&plan, &codes(&[])[..37]).outcome, Outcome::Holds);
     let short = finding(&plan, &codes(&[])[..35]);
     assert_eq!(short.outcome, Outcome::Undetermined);
-    assert_eq!(short.counts, Counts { planned: 40, successes: 35, failures: 0, blocked: 5 });
+    assert_eq!(
+        short.counts,
+        Counts { planned: 40, successes: 35, failures: 0, blocked: 5, ..Counts::default() }
+    );
 
     let undetermined = finding(&plan, &codes(&[1, 9, 17, 24, 33, 38]));
     assert_eq!(undetermined.outcome, Outcome::Undetermined);
@@ -52,7 +55,10 @@ fn nothing_more_than_was_planned_makes_a_rate_better() {
     // Slot 0 again and again: ten planned looks of which nine were never made, and nothing besides.
     let again: Vec<_> = (0..40).map(|_| look("web", 0, &json!({ "status": 200 }))).collect();
     let found = finding(&plan, &again);
-    assert_eq!(found.counts, Counts { planned: 10, successes: 1, failures: 0, blocked: 9 });
+    assert_eq!(
+        found.counts,
+        Counts { planned: 10, successes: 1, failures: 0, blocked: 9, ..Counts::default() }
+    );
 }
 
 #[test]
@@ -69,7 +75,10 @@ fn misses_in_clusters_are_not_independent_trials() {
     assert!(found[0].reason.contains("clusters"), "{}", found[0].reason);
     assert!(found[0].settle.as_ref().unwrap().how.contains("block: 1m"));
     // 100 looks in 25 stretches of four, of which two have a miss.
-    assert_eq!(found[1].counts, Counts { planned: 25, successes: 23, failures: 2, blocked: 0 });
+    assert_eq!(
+        found[1].counts,
+        Counts { planned: 25, successes: 23, failures: 2, blocked: 0, ..Counts::default() }
+    );
     assert_eq!(found[1].outcome, Outcome::Holds);
     assert_eq!(
         found[1].decided,
@@ -77,7 +86,10 @@ fn misses_in_clusters_are_not_independent_trials() {
     );
     // A stretch with a look that was not made is blocked; one of which nothing was seen too.
     let found = findings(&plan, &observations[..90]);
-    assert_eq!(found[1].counts, Counts { planned: 25, successes: 20, failures: 2, blocked: 3 });
+    assert_eq!(
+        found[1].counts,
+        Counts { planned: 25, successes: 20, failures: 2, blocked: 3, ..Counts::default() }
+    );
 }
 
 #[test]

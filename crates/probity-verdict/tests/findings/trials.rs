@@ -111,7 +111,7 @@ fn a_rate_counts_each_trial_once_and_one_that_could_not_begin_as_blocked() {
     ] {
         let plan = plan(&[RATE]);
         let (findings, unasked, _) = judged(&plan, &told);
-        let Counts { planned, successes, failures, blocked } = findings[0].counts;
+        let Counts { planned, successes, failures, blocked, .. } = findings[0].counts;
         assert_eq!((findings[0].outcome, successes, failures, blocked), expected);
         assert_eq!((planned, unasked), (3, 0));
     }
