@@ -6,9 +6,10 @@ use std::path::Path;
 use probity_case::machines::{Cleaned, clean};
 use probity_case::{CaseError, Done, Order, Permitted};
 use probity_evidence::machines::Notes;
-use probity_evidence::{Key, Ledger};
+use probity_evidence::{Gap, Key, Ledger};
 use probity_plan::{Cause, Loaded, Plan};
 use probity_probe::{Began, Secrets, Stop};
+use probity_report::{Contents, Unacceptable};
 use probity_verdict::Conditions;
 
 use crate::bundle;
@@ -181,16 +182,19 @@ pub fn print(
     environment: &Environment,
 ) -> Result<(), Failure> {
     let (plan, bundle) = (&order.loaded.plan, order.bundle.display());
+    let name = bundle::name(order.bundle);
+    // As `report` has it of the same bundle.
+    let unacceptable = done.interrupted.as_ref().map(|_| Unacceptable::Incomplete(Gap::Interrupted));
+    let contents = Contents { unacceptable, ..done.contents(plan, &name) };
     let text = match how.format {
         Output::Json => serde_json::json!({
             "bundle": order.bundle,
+            "accepted": contents.accepted(),
             "interrupted": done.interrupted,
             "judgement": probity_verdict::wording::judgement(plan, &done.derived.judgement),
         })
         .to_string(),
         Output::Text => {
-            let name = bundle::name(order.bundle);
-            let contents = done.contents(plan, &name);
             let (colour, width) = (terminal::colour(environment), terminal::width(environment));
             let text = probity_report::terminal(&contents, colour, width);
             format!("{text}\nReport  {bundle}/report.html\nBundle  {bundle}")

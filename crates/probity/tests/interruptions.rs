@@ -62,6 +62,9 @@ fn ends_in_order(home: &Home, child: Child, why: &str) {
     let output = child.wait_with_output().unwrap();
     assert_eq!(code(&output), 4, "{}{}", stdout(&output), stderr(&output));
     assert!(home.path("undone").exists(), "the undo did not run");
+    // Whatever the rules lead to, it is no evidence: as `report` says of the same bundle.
+    let headline = |said: &str| said.lines().next().unwrap_or_default().to_owned();
+    assert!(headline(&stdout(&output)).ends_with("(not acceptable evidence)"), "{}", stdout(&output));
     let verify = home.run(&["verify", "out.probity"]);
     assert_eq!(code(&verify), 2, "{}", stdout(&verify));
     let shown = stdout(&home.run(&["show", "out.probity"]));
@@ -69,6 +72,11 @@ fn ends_in_order(home: &Home, child: Child, why: &str) {
     assert!(shown.contains("undo of steady"), "{shown}");
     let report = stdout(&home.run(&["report", "out.probity"]));
     assert!(report.contains("undetermined"), "{report}");
+    assert_eq!(headline(&report), headline(&stdout(&output)));
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&home.run(&["verify", "out.probity", "--format", "json"]))).unwrap();
+    assert_eq!((&json["outcome"], &json["gap"]), (&"incomplete".into(), &"interrupted".into()), "{json}");
+    assert_eq!(json["checks"][0]["check"], "bundle", "{json}");
 }
 
 #[test]

@@ -201,7 +201,7 @@ impl Scope {
                     Some(reader) => match reader.fill(text) {
                         Ok(text) => filled.plain(&text),
                         Err(why) => {
-                            _ = wrong.get_or_insert_with(|| format!("`${name}` does not fit in here: {why}"))
+                            _ = wrong.get_or_insert_with(|| format!("`${name}` does not fit in here: {why}"));
                         }
                     },
                 },
