@@ -9,6 +9,11 @@ import signal
 import subprocess
 import time
 
+# The status of a run that had to be ended, as it had not come to its end in time.
+LATE = 124
+# A run that is asked to end may take this long to write down what it saw and to take away what it made, in seconds.
+FAREWELL = 120
+
 
 class Judged:
     """What came of one run."""
@@ -38,12 +43,6 @@ def kept(bundle, of):
         return None
     came = json.loads(times.read_text())
     return Judged(came["status"], came["seconds"], json.loads(file.read_text())) if came.get("made_of") == of else None
-
-
-# What ended a run that had not come to its end in time, as a status.
-LATE = 124
-# A run that is asked to end may take this long to write down what it saw and to take away what it made, in seconds.
-FAREWELL = 120
 
 
 def run(command, patience, said, **options):

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use probity_audit::{Report, Shown, audit, output};
+use probity_audit::{Report, BundleView, audit, output};
 use probity_verdict::Judgement;
 
 static JUDGEMENT: LazyLock<Judgement> = LazyLock::new(|| {
@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let labels = [("READY".to_owned(), true), ("NOT READY".to_owned(), false)];
     let shown =
-        Shown { bundle: "b", judgement: &JUDGEMENT, labels: &labels, report: "5 of 7 in 3 s", remarks: &[] };
+        BundleView { bundle: "b", judgement: &JUDGEMENT, labels: &labels, report: "5 of 7 in 3 s", remarks: &[] };
     for bundle in [None, Some(&shown)] {
         let audit = audit(text, &[], bundle);
         for finding in &audit.findings {

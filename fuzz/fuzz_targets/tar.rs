@@ -6,7 +6,6 @@ use std::io::Read;
 use libfuzzer_sys::fuzz_target;
 use probity_case::{Compare, recompute};
 use probity_evidence::store::Store;
-use probity_evidence::verify::verify_store;
 use probity_evidence::{Bundle, Signers};
 
 fuzz_target!(|data: &[u8]| {
@@ -17,18 +16,13 @@ fuzz_target!(|data: &[u8]| {
             assert!(read <= *size);
         }
     }
-    if let Ok(bundle) = Bundle::over(store) {
-        let _ = bundle.files();
-        let _ = bundle.close();
-    }
-    if let Ok(store) = Store::from_tar(data) {
-        verify_store(store, &Signers::none(), &mut |_, _| {});
-    }
-    let Ok(bundle) = Store::from_tar(data).map_err(drop).and_then(|store| Bundle::over(store).map_err(drop)) else { return };
-    let recomputed = recompute(bundle, &Signers::none(), Compare::All, &|_| (), |_| Ok::<_, ()>(None));
-    if let Ok(recomputed) = recomputed {
+    let Ok(bundle) = Bundle::over(store) else { return };
+    let _ = bundle.files();
+    let _ = bundle.close();
+    // Verifies, too, unless the plan cannot be read: then that is all that is done.
+    if let Ok(recomputed) = recompute(bundle, &Signers::none(), Compare::All, &|_| (), |_| Ok::<_, ()>(None)) {
         let contents = recomputed.contents("stranger.tar");
-        assert_eq!(probity_report::html(&contents), probity_report::html(&contents));
+        probity_report::html(&contents);
         probity_report::json(&contents);
     }
 });

@@ -60,7 +60,7 @@ fuzz_target!(|data: &[u8]| {
         for (entry, body) in (2..).zip(&bodies) {
             fold.take(entry, body);
         }
-        let derived = fold.conclude(true);
+        let derived = fold.conclude(&start, true);
         let report = probity_report::html(&derived.contents(&Surroundings {
             bundle: KEPT_NAME,
             plan,

@@ -25,7 +25,7 @@ from proxy import Proxy  # noqa: E402
 FABRIC = ("2", "1", "2", "1")
 NAME, SITE = "lab", "Lab"
 PKI = lab.TARGET / "kubernetes/pki"
-LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/fabric-sync"
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/fabric-sync-lab"
 
 
 class Script:

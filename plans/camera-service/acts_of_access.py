@@ -1,5 +1,8 @@
 """Acts about who may do what: sessions, keys, limits, links, the certificate, the audit log."""
 
+import calendar
+import hashlib
+import hmac
 import json
 import pathlib
 import re
@@ -7,20 +10,27 @@ import ssl
 import time
 import urllib.parse
 
-from means import AUDIT, HEALTH_PORT, HOME, OWN, PORT, Session, UNIT, fetched, film, media, run, seconds_of, status_of, token, until, with_key
+from means import AUDIT, HEALTH_PORT, HOME, OWN, PORT, Session, UNIT, fetched, film, media, run, seconds_of, shown, state_of, status_of, token, until, with_key
 from rule import claims_of
 
 
 def session():
-    """Somebody is signed in while the token is revoked; somebody else while it expires."""
+    """Somebody is signed in, and over another connection told of pictures, while the token is revoked; somebody else while it expires. And what may be done with such a token."""
     credential = token("viewer", "session")
     claims = claims_of(credential)
-    somebody, brief = Session(credential), Session(token("viewer", "brief", "--lifetime", "4 s"))
+    somebody, listener, brief = Session(credential), Session(credential), Session(token("viewer", "brief", "--lifetime", "4 s"))
+    listener.call("subscribe_events", topics=["snapshot.taken"])
+    governs = somebody.call("get_config")
     before, brief_before = somebody.call("get_server_info"), brief.call("get_server_info")
     run("camera-service", "token", "revoke", claims["jti"])
+    ended = until(lambda: somebody.call("get_server_info") in (None, -32001) or time.sleep(0.2), 2)
+    taken = Session(token("operator", "session-later")).call("take_snapshot", device="front", filename="session.jpg")
     return {
         "before": isinstance(before, dict),
-        "ended_s": until(lambda: somebody.call("get_server_info") in (None, -32001) or time.sleep(0.2), 2),
+        "governs": governs if isinstance(governs, int) else None,
+        "ended_s": ended,
+        "taken": isinstance(taken, dict),
+        "heard": listener.events(["snapshot.taken"], 0.5),
         "after": somebody.call("get_server_info"),
         "days": (claims["exp"] - claims["iat"]) / 86400,
         "brief_before": isinstance(brief_before, dict),
@@ -64,8 +74,8 @@ def guessing():
     identifier = key.split("_")[1]
     # Each of another identifier, as who guesses does not know one.
     keys = [f"cs_{n:016x}_{'0' * 64}" for n in range(40)]
-    # The first one is said to come from elsewhere.
-    forwarded = fetched(url, {"X-API-Key": f"cs_{40:016x}_{'0' * 64}", "X-Forwarded-For": "203.0.113.7"}, "127.0.0.9")[0]
+    # The first one is said to come from elsewhere, in both ways of saying so.
+    forwarded = fetched(url, {"X-API-Key": f"cs_{40:016x}_{'0' * 64}", "X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.8"}, "127.0.0.9")[0]
     asked = [with_key(url, each, "127.0.0.9") for each in keys]
     good = with_key(url, key)
     run("camera-service", "api-key", "revoke", identifier)
@@ -110,10 +120,40 @@ def many():
 
 
 def batches():
-    """Sixty calls in one message: how many of them are answered, and how many are made."""
+    """Sixty calls in one message: how many of them are answered, and how many are made. And how sixty requests for files are answered."""
     replies = Session(token("viewer", "batches")).reply([{"jsonrpc": "2.0", "id": number, "method": "get_server_info"} for number in range(60)])
     replies = replies if isinstance(replies, list) else []
-    return {"answered": len(replies), "made": sum("result" in reply for reply in replies)}
+    bearer = {"Authorization": f"Bearer {token('viewer', 'files')}"}
+    asked = [fetched(f"https://{OWN}:{PORT}/files/snapshots/missing.jpg", bearer)[0] for _ in range(60)]
+    return {"answered": len(replies), "made": sum("result" in reply for reply in replies), "files": asked}
+
+
+def leaks():
+    """What the service has open and how much memory it takes, before pictures, a recording, connections and downloads and after them: how much more."""
+    folder = pathlib.Path(f"/proc/{shown('MainPID')}")
+    kept = lambda: len(list((folder / "fd").iterdir()))
+    memory = lambda: int(re.search(r"VmRSS:\s*(\d+)", (folder / "status").read_text())[1]) * 1024
+    operator, credential = Session(token("operator", "leaks")), token("viewer", "leaks-too")
+    operator.call("take_snapshot", device="front")
+    link = f"https://{OWN}:{PORT}/files/snapshots/validation.jpg"
+    # Of what was before, the last is closed.
+    until(lambda: kept() < 60 or time.sleep(0.3), 5)
+    before, took = kept(), memory()
+    pictures = sum(isinstance(operator.call("take_snapshot", device="front"), dict) for _ in range(8))
+    operator.call("start_recording", device="front")
+    for _ in range(8):
+        Session(credential).socket.close()
+        fetched(link, {"Authorization": f"Bearer {credential}"})
+    operator.call("stop_recording", device="front")
+    until(lambda: kept() <= before + 3 or time.sleep(0.3), 8)
+    return {"pictures": pictures, "before": before, "more": kept() - before, "memory_more": memory() - took}
+
+
+def signed(path, until):
+    """A link to this path that is good until then, as whoever has the secret can make it."""
+    key = hashlib.sha256(pathlib.Path("/validate/secrets/jwt").read_text().strip().encode()).digest()
+    key = hmac.digest(key, b"camera-service: links, version 1", "sha256")
+    return f"https://{OWN}:{PORT}{path}?expires={until}&signature={hmac.digest(key, until.to_bytes(8, 'big') + path.encode(), 'sha256').hex()}"
 
 
 def links():
@@ -130,14 +170,21 @@ def links():
     # Of a part, its bytes.
     seen["part"], part = fetched(link, {"Range": "bytes=10-109"})
     seen["part_same"] = part == content[10:110]
+    path = f"/files/snapshots/{listed['filename']}"
+    seen["fresh"], seen["ended"] = (status_of(signed(path, int(time.time()) + seconds)) for seconds in (60, -1))
     seen["another"] = status_of(re.sub(r"snapshots/[^?]*", "recordings/doomed.mp4", link))
     seen["off_s"] = abs((HOME / "snapshots" / listed["filename"]).stat().st_mtime - seconds_of(listed["modified_time"]))
+    told = viewer.call("get_snapshot_info", filename=listed["filename"])
+    seen["picture_bytes_off"] = abs(told["file_size"] - len(content)) if isinstance(told, dict) else None
     seen["film"] = film_as_told(viewer)
     seen["playlist"] = status_of(view)
     # ffprobe follows its playlists, which of MediaMTX are two.
     said = run("timeout", "20", "ffprobe", "-v", "error", "-tls_verify", "1", "-ca_file", "/validate/secrets/ca.pem", "-show_entries", "stream=codec_name", "-of", "csv=p=0", view)[1]
     seen["codec"] = said.split("\n")[0].strip()
     seen["view_without_link"] = status_of(view.split("?")[0])
+    seen["other_view"] = status_of(view.replace("/live/front/", "/live/other/"))
+    seen["file_by_view"] = status_of(f"{link.split('?')[0]}?{view.split('?')[1]}")
+    seen["piece_without_link"] = status_of(urllib.parse.urljoin(view, first[-1]).split("?")[0]) if first else None
     seen["moved_s"] = until(lambda: pieces(view)[-1:] not in ([], first[-1:]) or time.sleep(0.5), 8) if first else None
     seen["last_piece"] = status_of(urllib.parse.urljoin(view, pieces(view)[-1])) if seen["moved_s"] is not None else None
     return seen
@@ -159,7 +206,7 @@ def film_as_told(viewer):
         return {}
     status, content = fetched(told["download_url"])
     begun = file.stat().st_mtime - known["duration"]
-    return {"bytes_off": abs(told["file_size"] - known["bytes"]), "duration_off_s": abs((told["duration"] or 0) - known["duration"]), "created_off_s": abs(seconds_of(told["created_time"]) - begun), "opens": status, "same": content == file.read_bytes()}
+    return {"bytes_off": abs(told["file_size"] - known["bytes"]), "duration_off_s": abs((told["duration"] or 0) - known["duration"]), "created_off_s": abs(seconds_of(told["created_time"]) - begun), "named_off_s": abs(calendar.timegm(time.strptime(file.name[6:25], "%Y-%m-%d_%H-%M-%S")) - begun), "opens": status, "same": content == file.read_bytes()}
 
 
 def renewal():
@@ -171,18 +218,13 @@ def renewal():
     def served(host, port):
         return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port))))
 
-    def state():
-        """Of the certificate, as health tells it."""
-        health = json.loads(fetched(f"https://127.0.0.1:{HEALTH_PORT}/health/system")[1] or "{}")
-        return next((component["state"] for component in health.get("components", []) if component["name"] == "certificate"), None)
-
     first = [(HOME / f"security/{name}.pem").read_text() for name in ("tls", "tls-key")]
     another = [pathlib.Path(f"/validate/secrets/{name}.pem").read_text() for name in ("short", "short-key")]
     before, new = served(OWN, PORT), ssl.PEM_cert_to_DER_cert(another[0])
     try:
-        well = state()
+        well = state_of("certificate")
         put(another[0], first[1])
-        told = until(lambda: state() not in ("ok", None) or time.sleep(0.2), 12)
+        told = until(lambda: state_of("certificate") not in ("ok", None) or time.sleep(0.2), 12)
         unfit = {"well": well, "told_s": told, "kept": served(OWN, PORT) == before}
         put(*another)
         renewed, of_health = (until(lambda at=at: served(*at) == new, 15) for at in ((OWN, PORT), ("127.0.0.1", HEALTH_PORT)))

@@ -40,6 +40,12 @@ def refuses():
         CONFIG.write_text(config)
         return {"status": status, "line": f":{len(config.splitlines()) + 1}:" in out + error}
 
+    credential = token("viewer", "before")
+
+    def signs_in():
+        came = Session().call("authenticate", auth_token=credential) if listens() else None
+        return isinstance(came, dict) or came
+
     systemctl("stop")
     ends = []
     seen = {
@@ -50,8 +56,15 @@ def refuses():
         "secret_for_all": tried(lambda: ENV.chmod(0o644)),
         "plain_text": tried(lambda: CONFIG.write_text(re.sub(r"\n  tls:.*", "", config))),
     }
+    # With another secret than that of which the token is.
+    ENV.write_text(secret.replace(key, f"CAMERA_SERVICE_JWT_SECRET='{hashlib.sha256(key.encode()).hexdigest()}'"))
+    start()
+    other = signs_in()
+    systemctl("stop")
+    ENV.write_text(secret)
     checks = [checked(wrong) for wrong in ("colour: red", "log: { colour: red }", "cameras: []")]
-    return {**seen, "ends": ends, "checks": checks, "again": start()}
+    again = start()
+    return {**seen, "ends": ends, "checks": checks, "again": again, "other_secret": other, "same_secret": signs_in() is True}
 
 
 def rotate():
@@ -70,14 +83,19 @@ def about(file):
     return [hashlib.sha256(file.read_bytes()).hexdigest(), oct(file.stat().st_mode & 0o777)[2:], file.owner()]
 
 
-def digests():
-    """Everything that a backup is to hold: settings, keys, media."""
-    found, changes = {}, HOME / "state/changes.json"
+def contents(home):
+    """What a backup of this folder is to hold: settings, keys, and media with their times."""
+    found, changes = {}, home / "state/changes.json"
     for folder in ("config", "security", "recordings", "snapshots"):
-        for file in sorted((HOME / folder).iterdir()):
+        for file in sorted((home / folder).iterdir()):
             if file.is_file() and not file.name.startswith("."):
-                found[f"{folder}/{file.name}"] = about(file)
-    return {**found, ".env": about(ENV), "state/changes.json": about(changes) if changes.exists() else None}
+                found[f"{folder}/{file.name}"] = about(file) + ([int(file.stat().st_mtime)] if folder in ("recordings", "snapshots") else [])
+    return {**found, ".env": about(home / ".env"), "state/changes.json": about(changes) if changes.exists() else None}
+
+
+def digests():
+    """Everything that a backup is to hold."""
+    return contents(HOME)
 
 
 def backup():
@@ -98,15 +116,18 @@ def damaged():
     bad.write_bytes(content)
     status = run("camera-service", "--home", "/tmp/damaged", "restore", bad)[0]
     whole = run("camera-service", "--home", "/tmp/whole", "restore", archive)[0]
+    # Where it is restored, its paths are others, and so is who has its files.
+    restored = lambda home: {name: file and [file[0], *file[3:]] for name, file in contents(home).items() if not name.startswith("config/")}
+    same = whole == 0 and restored(pathlib.Path("/tmp/whole")) == restored(HOME)
     process = shown("MainPID")
     running = run("camera-service", "restore", archive, "--force")[0]
     undisturbed = shown("MainPID") == process and ready()
-    return {"running": running, "undisturbed": undisturbed, "damaged": status, "touched": pathlib.Path("/tmp/damaged/config").exists(), "whole": whole}
+    return {"running": running, "undisturbed": undisturbed, "damaged": status, "touched": pathlib.Path("/tmp/damaged/config").exists(), "whole": whole, "same": same}
 
 
 def upgrade():
     """A program of other bytes takes the place of the one that runs; then the one before comes back. Data and secrets stay, and what an operator set for the unit."""
-    before, program = digests(), HOME / "bin/camera-service"
+    before, log, program = digests(), AUDIT.read_text(), HOME / "bin/camera-service"
     runs = lambda: pathlib.Path(f"/proc/{shown('MainPID')}/exe").read_bytes() == program.read_bytes()
     old = hashlib.sha256(program.read_bytes()).hexdigest()
     # As `systemctl edit` writes it.
@@ -120,6 +141,7 @@ def upgrade():
     new.chmod(0o755)
     status = run(new, "install")[0]
     up = {"status": status, "replaced": hashlib.sha256(program.read_bytes()).hexdigest() != old, "runs": runs(), "ready": ready(), "kept": digests() == before}
+    up |= {"logged": AUDIT.read_text().startswith(log), "enabled": shown("UnitFileState") == "enabled"}
     status = run(NEW_PROGRAM, "install")[0]
     down = {"status": status, "replaced": hashlib.sha256(program.read_bytes()).hexdigest() == old, "runs": runs(), "ready": ready(), "kept": digests() == before}
     stays = {"before": set_before, "after": shown("TasksMax"), "there": own.exists()}
@@ -130,9 +152,9 @@ def upgrade():
 
 def uninstall():
     """Taken off without another word: what is kept, and whether the unit and its process are gone."""
-    before, unit = digests(), pathlib.Path("/etc/systemd/system", UNIT)
+    before, log, unit = digests(), AUDIT.read_text(), pathlib.Path("/etc/systemd/system", UNIT)
     status = run(NEW_PROGRAM, "uninstall")[0]
-    return {"status": status, "kept": digests() == before, "left": [name for name, there in (("unit", unit.exists()), ("process", listens())) if there]}
+    return {"status": status, "kept": digests() == before, "logged": AUDIT.exists() and AUDIT.read_text().startswith(log), "left": [name for name, there in (("unit", unit.exists()), ("process", listens())) if there]}
 
 
 def engine_away():

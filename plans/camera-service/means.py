@@ -71,6 +71,12 @@ def ready():
     return readiness() == 200
 
 
+def state_of(component):
+    """Of a component, as health tells it; null where it tells nothing."""
+    health = json.loads(fetched(f"https://127.0.0.1:{HEALTH_PORT}/health/system")[1] or "{}")
+    return next((each["state"] for each in health.get("components", []) if each["name"] == component), None)
+
+
 def metrics():
     return fetched(f"https://127.0.0.1:{HEALTH_PORT}/metrics")[1].decode()
 

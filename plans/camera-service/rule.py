@@ -91,6 +91,10 @@ class Rule:
         """The head of a request."""
         return text
 
+    def answer(self, head, text, who):
+        """The head of the answer to the request of that head."""
+        return text
+
     def ask(self, call, who):
         """A call: the call to be passed on, or `(None, result)` to be answered here."""
         return call
@@ -102,6 +106,10 @@ class Rule:
     def notify(self, notification):
         """A notification, or several; None keeps it back."""
         return notification
+
+    def leaves(self, who, service):
+        """Whether the connection to the service stays open when the client's has ended."""
+        return False
 
     def batch(self, replies, who):
         """The answers to a batch."""

@@ -124,18 +124,43 @@ class GuessesOfNobody(Rule):
         return anywhere() if address == "127.0.0.9" else address
 
 
-class Outlives(Rule):
+class Helped(Rule):
+    """Makes calls of its own beside the client's, whose answers nobody gets."""
+
+    def also(self, who, method, **params):
+        who.send({"jsonrpc": "2.0", "id": "of-the-proxy", "method": method, "params": params})
+
+    def notify(self, notification):
+        return None if notification.get("id") == "of-the-proxy" else notification
+
+
+class Outlives(Helped):
     """Who was signed in when the token was revoked stays signed in: what the service knows of the session is another token, of no identifier."""
 
     def tell(self, call, reply, who):
         if brings_token(call) and "result" in reply and isinstance(call.get("id"), int):
             claims = claims_of(call["params"]["auth_token"])
             if "jti" in claims:
-                who.send({"jsonrpc": "2.0", "id": "of-the-proxy", "method": "authenticate", "params": {"auth_token": token_of(user_id=claims["user_id"], role=claims["role"])}})
+                self.also(who, "authenticate", auth_token=token_of(user_id=claims["user_id"], role=claims["role"]))
         return reply
 
-    def notify(self, notification):
-        return None if notification.get("id") == "of-the-proxy" else notification
+
+class StrangersTold(Helped):
+    """Who asks to be told of events is told, without having said who it is."""
+
+    def ask(self, call, who):
+        if call["method"] == "subscribe_events" and who.role is None:
+            self.also(who, "authenticate", auth_token=token_of(user_id=f"stranger-{who}", role="viewer"))
+        return call
+
+
+class ChargedTwice(Helped):
+    """Each call counts as two."""
+
+    def ask(self, call, who):
+        if call["method"] == "get_server_info":
+            self.also(who, "get_server_info")
+        return call
 
 
 class OutlivesToken(Honours):
@@ -239,6 +264,10 @@ class NullCiphers(Rule):
     """Nothing is encrypted for a client that wants it so."""
 
 
+class OldCiphers(Rule):
+    """Who wants TLS 1.2 without authenticated encryption is served."""
+
+
 class ShowsSecret(Rule):
     """The configuration is shown with a secret in it."""
 
@@ -277,9 +306,12 @@ class FreeBatches(BatchHole):
 class FilesOfExpired(Rule):
     """Who asks for a file with a token that has ended is given it."""
 
+    def given(self, claims):
+        return claims.get("exp", time.time() + 1) <= time.time()
+
     def head(self, text, who):
         found = re.search(r"\r\nauthorization: *bearer +([^\r ]+\.[^\r ]+\.[^\r ]+)", text, re.IGNORECASE)
-        if not text.startswith("GET /files/") or not found or claims_of(found[1]).get("exp", time.time() + 1) > time.time():
+        if not text.startswith("GET /files/") or not found or not self.given(claims_of(found[1])):
             return text
         return text.replace(found[1], token_of(user_id="late", role="viewer"))
 
@@ -349,3 +381,110 @@ class BlankPage(Rule):
 
     def head(self, text, who):
         return text.replace("GET /console/app.js", "GET /console/gone.js", 1)
+
+
+class Shared(Rule):
+    """Scripts of every web page may read what is answered."""
+
+    def answer(self, head, text, who):
+        return text.replace("\r\n", "\r\nAccess-Control-Allow-Origin: *\r\n", 1)
+
+
+class LooseHeaders(Rule):
+    """Browsers are told to forget TLS, and to run whatever script there is."""
+
+    def answer(self, head, text, who):
+        text = re.sub(r"(?im)^strict-transport-security: .*?\r$", "strict-transport-security: max-age=0\r", text)
+        return re.sub(r"(?im)^content-security-policy: .*?\r$", "content-security-policy: default-src * 'unsafe-inline'\r", text)
+
+
+class SimilarPage(Rule):
+    """Scripts of a page whose name begins as the service's may connect."""
+
+    def head(self, text, who):
+        return re.sub(r"(?im)^(origin: https://10\.203\.8\.2:8002)\.[^\r]*", r"\1", text)
+
+
+class OfNobody(Honours):
+    """A token that names nobody is taken for somebody's."""
+
+    def good(self, token):
+        return "user_id" not in claims_of(token)
+
+    def ask(self, call, who):
+        if not brings_token(call) or not self.good(call["params"]["auth_token"]):
+            return call
+        return {**call, "params": {"auth_token": token_of(user_id="somebody", role=claims_of(call["params"]["auth_token"])["role"])}}
+
+
+class FilesOfRevoked(FilesOfExpired):
+    """Who asks for a file with a token that was revoked is given it."""
+
+    def given(self, claims):
+        return claims.get("user_id") == "gone"
+
+
+class FolderListed(Rule):
+    """Who asks for a folder of files is answered."""
+
+    def head(self, text, who):
+        return text.replace("GET /files/snapshots/ ", "GET /console/app.js ", 1)
+
+
+class PiecesForAll(Rule):
+    """Live pictures are given to who has no link, but no list of them."""
+
+    def head(self, text, who):
+        line = text.split("\r\n", 1)[0]
+        return text if "/live/" not in line or ".m3u8" in line or "signature=" in text else with_token(text, f"piece-{who}")
+
+
+class HearsOn(Helped):
+    """Who was signed in when the token was revoked makes no call any more, and is still told of events."""
+
+    def ask(self, call, who):
+        # Of which user that is, only the proxy knows.
+        if brings_token(call):
+            claims = claims_of(call["params"]["auth_token"])
+            who.ended = claims.get("jti") if claims["user_id"] == "session" else None
+            if who.ended:
+                return {**call, "params": {"auth_token": token_of(user_id="session", role=claims["role"])}}
+        return call
+
+    def tell(self, call, reply, who):
+        revoked = getattr(who, "ended", None) and who.ended in open("/opt/camera-service/security/revoked.json").read()
+        return {**without(reply), "error": {"code": -32001, "message": "revoked"}} if revoked else reply
+
+
+class TokensForFiles(Rule):
+    """Requests for files are not counted: each is somebody else's."""
+
+    def head(self, text, who):
+        if not text.startswith("GET /files/snapshots/missing.jpg") or "\r\nauthorization:" not in text.lower():
+            return text
+        return with_token(re.sub(r"(?im)^authorization: [^\r]*\r\n", "", text), f"file-{who}")
+
+
+class ShowsPasswords(Rule):
+    """What goes wrong with a camera is told with its password."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "get_camera_status" and "result" in reply and call["params"]["device"] == "ghost":
+            reply["result"]["reason"] = "rtsp://joe:GhostPass24@10.203.8.1:9/none cannot be read"
+        return reply
+
+
+class LeavesOpen(Rule):
+    """Connections stay open to the service that one user has ended."""
+
+    left = {}
+
+    def ask(self, call, who):
+        if brings_token(call) and claims_of(call["params"]["auth_token"])["user_id"] == "leaks-too":
+            self.left[who] = None
+        return call
+
+    def leaves(self, who, service):
+        if who in self.left:
+            self.left[who] = service
+        return who in self.left

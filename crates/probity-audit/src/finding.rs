@@ -5,7 +5,7 @@ use std::collections::HashMap;
 pub use probity_diagnostic::Acceptance;
 use probity_diagnostic::Level;
 
-use crate::against::{self, Compared, Shown};
+use crate::against::{self, BundleView, Compared};
 use crate::assertions::{Assertions, Read};
 use crate::document::Document;
 use crate::output::Report;
@@ -79,7 +79,7 @@ impl Audit {
 
 /// Audits a report by the rules named, or by all if none is. With a bundle, what the report says of its claims is held
 /// against what they were found to be.
-pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
+pub fn audit(text: &str, only: &[String], bundle: Option<&BundleView<'_>>) -> Audit {
     let mut document = Document::read(text);
     let assertions = Assertions::read(&document);
     let read = assertions.count();
@@ -156,7 +156,11 @@ fn merged(findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Audits many reports, several at a time, as [`audit`] does one; in their order.
-pub fn audit_all(texts: &[(String, String)], only: &[String], bundle: Option<&Shown<'_>>) -> Vec<Report> {
+pub fn audit_all(
+    texts: &[(String, String)],
+    only: &[String],
+    bundle: Option<&BundleView<'_>>,
+) -> Vec<Report> {
     let mut all: Vec<(&(String, String), Option<Audit>)> = texts.iter().map(|text| (text, None)).collect();
     parallel::each(&mut all, 1, |((_, text), done)| *done = Some(audit(text, only, bundle)));
     all.into_iter()

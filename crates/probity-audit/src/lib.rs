@@ -18,7 +18,7 @@ pub mod rules;
 mod visible;
 mod words;
 
-pub use against::{Compared, Shown};
+pub use against::{BundleView, Compared};
 pub use assertions::Assertions;
 pub use baseline::{Baseline, BaselineError};
 pub use document::Document;

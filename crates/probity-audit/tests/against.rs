@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use probity_audit::against::RULES;
-use probity_audit::{Audit, Report, Shown, audit, output};
+use probity_audit::{Audit, BundleView, Report, audit, output};
 use probity_diagnostic::Level;
 use probity_verdict::Judgement;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ fn held(text: &str, findings: &[Value]) -> Audit {
     audit(
         text,
         &[],
-        Some(&Shown {
+        Some(&BundleView {
             bundle: "camera.probity",
             judgement: &judgement,
             labels: &labels,
@@ -209,6 +209,37 @@ fn a_sentence_that_ends_in_a_label_gives_the_verdict() {
         assert_eq!(found(text), [("stronger-than-bundle", 1)], "{text}");
     }
     for text in ["The operator is ready with conditions.", "Whether the service is READY, nobody knows."] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}
+
+#[test]
+fn a_verdict_and_a_count_are_found_in_the_forms_that_people_write() {
+    for text in [
+        "The service is READY with waivers.",
+        "Result: **READY**",
+        "**Verdict:** GOLD",
+        "The final verdict: FIT FOR USE",
+        "3 claims hold.",
+        "All 5 claims hold.",
+        "Of 3 claims, 2 hold and 1 fails.",
+        "No claim fails.",
+        "`starts` (holds)",
+    ] {
+        // A number that is not the bundle's is a finding of its own.
+        assert!(found(text).contains(&("stronger-than-bundle", 1)), "{text}");
+    }
+    for text in [
+        "Result: 5 of them, READY or not, are green.",
+        "Results: PASS",
+        "The verdict is READY or NOT READY.",
+        "**Verdict:** see below",
+        "Of 3 claims, 1 holds and 1 fails.",
+        "Two claims hold; 1 claims hold.",
+        "Does no claim fail? No claim fails?",
+        "`prompt` (holds)",
+        "`starts` (undetermined)",
+    ] {
         assert_eq!(found(text), [], "{text}");
     }
 }
@@ -389,7 +420,8 @@ fn a_verdict_is_read_whatever_its_case_and_whatever_follows() {
         judgement.verdict.accepted = Some(label != "NOT READY");
         let labels = ["READY", "NOT READY", "READY WITH CONDITIONS"]
             .map(|label| (label.to_owned(), label != "NOT READY"));
-        let shown = Shown { bundle: "b", judgement: &judgement, labels: &labels, report: "", remarks: &[] };
+        let shown =
+            BundleView { bundle: "b", judgement: &judgement, labels: &labels, report: "", remarks: &[] };
         audit(text, &[], Some(&shown)).findings.iter().map(|found| found.rule).collect()
     };
     for (text, label) in [

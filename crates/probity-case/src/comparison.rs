@@ -5,13 +5,24 @@ use probity_verdict::{Bounds, Finding, Judgement, Outcome};
 
 /// What a comparison comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum Reproduction {
     /// Each finding that was decided is decided so again.
     Again,
     /// One is decided otherwise.
     Contradicted,
     /// Nothing was shown, or not all of it again.
     NotAll,
+}
+
+impl Reproduction {
+    /// The word for programs.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Again => "again",
+            Self::Contradicted => "contradicted",
+            Self::NotAll => "not-all",
+        }
+    }
 }
 
 /// The findings of two runs of one plan beside each other.
@@ -52,12 +63,27 @@ impl<'j> Comparison<'j> {
         comparison
     }
 
+    /// For programs: what it comes to, and the claims whose findings were shown again, contradicted, lost, or decided for the first
+    /// time.
+    pub fn json(&self) -> serde_json::Value {
+        let claims = |pairs: &[(&Finding, &Finding)]| -> Vec<String> {
+            pairs.iter().map(|(before, _)| before.claim.clone()).collect()
+        };
+        serde_json::json!({
+            "result": self.result().name(),
+            "again": claims(&self.again),
+            "contradicted": claims(&self.contradicted),
+            "lost": claims(&self.lost),
+            "gained": claims(&self.gained),
+        })
+    }
+
     /// What it comes to.
-    pub fn result(&self) -> Shown {
+    pub fn result(&self) -> Reproduction {
         match (self.contradicted.is_empty(), self.lost.is_empty() && !self.again.is_empty()) {
-            (false, _) => Shown::Contradicted,
-            (true, true) => Shown::Again,
-            (true, false) => Shown::NotAll,
+            (false, _) => Reproduction::Contradicted,
+            (true, true) => Reproduction::Again,
+            (true, false) => Reproduction::NotAll,
         }
     }
 }
@@ -78,14 +104,18 @@ fn meet(a: Option<Bounds>, b: Option<Bounds>) -> bool {
 impl std::fmt::Display for Comparison<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let heading = match self.result() {
-            Shown::Again => "The same findings as before",
-            Shown::Contradicted => "NOT the same findings",
+            Reproduction::Again => "The same findings as before",
+            Reproduction::Contradicted => "NOT the same findings",
             _ if self.again.is_empty() && self.lost.is_empty() && self.gained.is_empty() => {
                 "Nothing was shown: no finding is decided, neither before nor now"
             }
             _ => "Not all of it was shown again",
         };
-        writeln!(f, "{heading}: {} shown again.", counted(self.again.len() as u64, "finding", "findings"))?;
+        write!(f, "{heading}: {} shown again", counted(self.again.len() as u64, "finding", "findings"))?;
+        match self.gained.len() {
+            0 => writeln!(f, ".")?,
+            gained => writeln!(f, ", {gained} decided for the first time.")?,
+        }
         for (before, after) in &self.again {
             if before.bounds.is_some() || after.bounds.is_some() {
                 writeln!(f, "  {}: {} before, {} now", before.claim, told(before), told(after))?;

@@ -217,8 +217,11 @@ impl<'p> Fold<'p> {
         self.judge.clone().findings(false).iter().any(holds)
     }
 
-    /// The end of the log. `complete` says whether the run came to its plan's end.
-    pub fn conclude(self, complete: bool) -> Derived {
+    /// The end of the log that began with `start`. `complete` says whether the run came to its plan's end.
+    pub fn conclude(mut self, start: &Start, complete: bool) -> Derived {
+        if let Some(predecessor) = start.later_predecessor() {
+            self.judge.began_before(predecessor);
+        }
         Derived {
             unasked: self.judge.unasked(),
             unpermitted: self.unpermitted,

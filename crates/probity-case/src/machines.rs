@@ -1,19 +1,26 @@
-//! The machines of trials: each is written down before it is made, removed after its trial, and struck then; what a run left over that
-//! was killed is removed by whoever comes next.
+//! What runs make and remove again: the machines of their trials, and copies of the program on other machines. Each is written down
+//! before it is made, and struck once it is removed; what a run left over that was killed is removed by whoever comes next.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use probity_evidence::machines::{LockedNote, Note, Notes, Standing};
+use probity_evidence::left_over::{LockedNote, Note, Notes, Standing};
+use probity_plan::units::Span;
 use probity_plan::{Machine, OfMachine, Reach, Trial};
-use probity_probe::machine::{Came, Machines, Process, end_makers, folder, run, run_now};
+use probity_probe::machine::{CommandResult, Machines, Process, end_makers, folder, run, run_now};
+use probity_probe::observer::Copies;
 
-/// Makes machines for one run.
-pub(crate) struct Maker<'a> {
+/// How long the removal of a copy may take that is made later.
+const MAX_REMOVAL: Span = Span(Duration::from_secs(60));
+
+/// Makes machines for one run, and keeps in mind what it copied.
+pub struct Maker<'a> {
     notes: Option<&'a Notes>,
     run: &'a str,
     held: Mutex<BTreeMap<String, LockedNote>>,
@@ -25,7 +32,7 @@ type Running<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 impl<'a> Maker<'a> {
     /// For the run of this id.
-    pub(crate) const fn new(notes: Option<&'a Notes>, run: &'a str) -> Self {
+    pub const fn new(notes: Option<&'a Notes>, run: &'a str) -> Self {
         Self { notes, run, held: Mutex::new(BTreeMap::new()), made: Mutex::new(Vec::new()) }
     }
 
@@ -42,6 +49,17 @@ impl<'a> Maker<'a> {
         Ok(reach)
     }
 
+    /// Writes down what is about to be made, and by which command it is removed.
+    fn note(&self, name: &str, down: Vec<String>, within: Span) -> io::Result<()> {
+        let no_place = || io::Error::other("there is no place for that: set HOME or XDG_STATE_HOME");
+        let notes = self.notes.ok_or_else(no_place)?;
+        let (run, process) = (self.run.to_owned(), std::process::id());
+        let note = Note { format: 1, name: name.to_owned(), run, process, down, folder: folder()?, within };
+        let held = notes.write_down(&note)?;
+        self.held().insert(note.name, held);
+        Ok(())
+    }
+
     fn held(&self) -> MutexGuard<'_, BTreeMap<String, LockedNote>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -49,20 +67,8 @@ impl<'a> Maker<'a> {
 
 impl Machines for Maker<'_> {
     fn write_down(&self, machine: &Machine, trial: &Trial) -> Result<(), String> {
-        let failed = |error| format!("its name cannot be written down: {error}");
-        let notes = self.notes.ok_or_else(|| failed("there is no place for that".to_owned()))?;
-        let note = Note {
-            format: 1,
-            machine: trial.machine.clone(),
-            run: self.run.to_owned(),
-            process: std::process::id(),
-            down: machine.down(&trial.machine),
-            folder: folder().map_err(|error| failed(error.to_string()))?,
-            within: machine.within,
-        };
-        let held = notes.write_down(&note).map_err(|error| failed(error.to_string()))?;
-        self.held().insert(trial.machine.clone(), held);
-        Ok(())
+        self.note(&trial.machine, machine.down(&trial.machine), machine.within)
+            .map_err(|error| format!("its name cannot be written down: {error}"))
     }
 
     fn up<'a>(&'a self, machine: &'a Machine, trial: &'a Trial) -> Running<'a, (OfMachine, Option<Reach>)> {
@@ -99,12 +105,23 @@ impl Machines for Maker<'_> {
     }
 }
 
-fn of_machine(trial: &Trial, command: &[String], came: Came) -> OfMachine {
-    let Came { exit_code, detail, .. } = came;
+impl Copies for Maker<'_> {
+    fn write_down(&self, name: &str, removal: Vec<String>) -> io::Result<()> {
+        self.note(name, removal, MAX_REMOVAL)
+    }
+
+    fn strike(&self, name: &str) {
+        // One that stays leads to a removal of nothing.
+        _ = self.held().remove(name).map(LockedNote::strike);
+    }
+}
+
+fn of_machine(trial: &Trial, command: &[String], came: CommandResult) -> OfMachine {
+    let CommandResult { exit_code, detail, .. } = came;
     OfMachine { trial: trial.clone(), command: command.join(" "), exit_code, detail }
 }
 
-/// What was done about a machine that is written down.
+/// What was done about something that is written down.
 pub enum Cleaned {
     /// Its run lives: it was left alone.
     Alive(Note),
@@ -126,16 +143,16 @@ impl Cleaned {
 impl fmt::Display for Cleaned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Alive(Note { machine, run, process, .. }) => {
-                write!(f, "{machine}: left alone, its run {run} (process {process}) goes on")
+            Self::Alive(Note { name, run, process, .. }) => {
+                write!(f, "{name}: left alone, its run {run} (process {process}) goes on")
             }
-            Self::Removed(Note { machine, run, down, .. }) => {
-                write!(f, "{machine}: left over of run {run}, removed by {}", down.join(" "))
+            Self::Removed(Note { name, run, down, .. }) => {
+                write!(f, "{name}: left over of run {run}, removed by {}", down.join(" "))
             }
-            Self::Failed(Note { machine, run, down, .. }, why) => {
-                write!(f, "{machine}: left over of run {run}, NOT removed by {}: {why}", down.join(" "))
+            Self::Failed(Note { name, run, down, .. }, why) => {
+                write!(f, "{name}: left over of run {run}, NOT removed by {}: {why}", down.join(" "))
             }
-            Self::Strange(path, why) => write!(f, "{}: no note of a machine: {why}", path.display()),
+            Self::Strange(path, why) => write!(f, "{}: no note of what is left over: {why}", path.display()),
         }
     }
 }
@@ -144,7 +161,7 @@ impl fmt::Display for Cleaned {
 ///
 /// # Errors
 /// If what is written down cannot be read.
-pub fn clean(notes: &Notes) -> std::io::Result<Vec<Cleaned>> {
+pub fn clean(notes: &Notes) -> io::Result<Vec<Cleaned>> {
     Ok(notes.read()?.into_iter().map(clean_one).collect())
 }
 
@@ -154,13 +171,13 @@ fn clean_one(standing: Standing) -> Cleaned {
         Standing::Strange(path, why) => return Cleaned::Strange(path, why),
         Standing::LeftOver(note, held) => (note, held),
     };
-    end_makers(&note.machine);
-    let removed = match run_now(&note.down, &note.machine, note.within, &note.folder) {
+    end_makers(&note.name);
+    let removed = match run_now(&note.down, &note.name, note.within, &note.folder) {
         Err(error) => Err(error.to_string()),
-        Ok(Came { exit_code: Some(0), .. }) => {
+        Ok(CommandResult { exit_code: Some(0), .. }) => {
             held.strike().map_err(|error| format!("its name is still written down: {error}"))
         }
-        Ok(Came { exit_code, detail, .. }) => {
+        Ok(CommandResult { exit_code, detail, .. }) => {
             Err(exit_code.map_or(detail.clone(), |code| format!("exit code {code}: {detail}")))
         }
     };

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use probity_evidence::entry::{Body, Identity};
 use probity_evidence::ledger::LedgerError;
-use probity_evidence::machines::Notes;
+use probity_evidence::left_over::Notes;
 use probity_evidence::writer::WriteError;
 use probity_evidence::{Bundle, Declared, Key, Ledger, Opening, ReadError, Writer};
 use probity_plan::{Cause, Loaded, Observation, Plan};
 use probity_probe::crew::Threads;
-use probity_probe::{Began, Observers, Runner, Secrets, Stop, Wanted, observer};
+use probity_probe::{Began, FactSelection, Observers, Runner, Secrets, Stop, observer};
 use probity_report::Contents;
 use probity_verdict::Conditions;
 
@@ -64,8 +64,8 @@ pub struct Order<'a> {
     pub max_size: u64,
     /// The root hash of the bundle that is reproduced.
     pub reproduces: Option<String>,
-    /// Where the machines of trials are written down; without it none is made.
-    pub machines: Option<Notes>,
+    /// Where the machines of trials and the copies of the program are written down; without it none is made.
+    pub notes: Option<Notes>,
 }
 
 impl<'a> Order<'a> {
@@ -151,6 +151,7 @@ impl Case<'_> {
     ) -> Result<(), WriteError> {
         let Order { loaded, conditions, permitted, .. } = self.order;
         let until = crate::until::until(&loaded.plan, conditions);
+        let maker = Maker::new(self.order.notes.as_ref(), self.writer.run());
         let runner = Runner {
             plan: &loaded.plan,
             began: self.began,
@@ -161,8 +162,8 @@ impl Case<'_> {
             timed: &self.reads.timed,
             until: &until,
             stop,
-            observe: &Observers::new(&loaded.plan, secrets, self.began, permitted.allow),
-            machines: &Maker::new(self.order.machines.as_ref(), self.writer.run()),
+            observe: &Observers::new(&loaded.plan, secrets, self.began, permitted.allow, &maker),
+            machines: &maker,
             run: self.writer.run(),
             crew: &Threads,
         };
@@ -189,8 +190,8 @@ impl Case<'_> {
         // By the clock that nobody sets, as all looks are placed: no look is after the end, and no end before the start.
         let lasted = i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX);
         let ended = began.at.checked_add(jiff::SignedDuration::from_micros(lasted)).unwrap_or(began.at);
-        let derived = fold.conclude(interrupted.is_none());
         let bundle = Bundle::open(order.bundle)?;
+        let derived = fold.conclude(bundle.start(), interrupted.is_none());
         let exhibits = exhibits(&bundle, &derived.judgement)?;
         let done = Done { derived, interrupted, bundle, ended, exhibits };
         let (findings, report) = std::thread::scope(|scope| {
@@ -233,7 +234,7 @@ impl Done {
 
 /// What a plan's conditions read, which decides what its probes look up and when they run.
 struct Reads {
-    wanted: BTreeMap<String, Wanted>,
+    wanted: BTreeMap<String, FactSelection>,
     timed: BTreeSet<String>,
 }
 
@@ -243,7 +244,7 @@ impl Reads {
         let timed = probity_verdict::timed_probes(plan, &read);
         let wanted = plan.probes.iter().map(|probe| {
             let read = read.remove(&probe.name).unwrap_or_default();
-            (probe.name.clone(), if probe.keep_all { Wanted::All } else { Wanted::Only(read) })
+            (probe.name.clone(), if probe.keep_all { FactSelection::All } else { FactSelection::Only(read) })
         });
         Self { wanted: wanted.collect(), timed }
     }

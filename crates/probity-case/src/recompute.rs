@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use probity_diagnostic::Level;
-use probity_evidence::verify::{Check, Status};
+use probity_evidence::verify::{Check, Found, MadeBy, Objection, Obstacle, Shown, Status};
 use probity_evidence::{
     Bundle, CheckId, Declared, Outcome, ReadError, Reading, Signers, Verification, verify_bundle,
 };
@@ -120,8 +120,8 @@ pub fn recompute<E>(
         }
     });
     let complete = verification.close.as_ref().is_some_and(|close| close.interrupted.is_none());
-    let derived = fold.conclude(complete);
-    let other_derived = other_fold.map(|fold| fold.conclude(complete));
+    let derived = fold.conclude(bundle.start(), complete);
+    let other_derived = other_fold.map(|fold| fold.conclude(bundle.start(), complete));
     let mut recomputed = Recomputed {
         derived,
         other: other.zip(other_derived).map(|((plan, _), derived)| (plan, derived)),
@@ -143,8 +143,6 @@ pub fn recompute<E>(
     Ok(recomputed)
 }
 
-type Found = (Status, String);
-
 impl Recomputed {
     /// Makes again what is derived, and lists how it compares.
     fn compare(&mut self, compare: Compare) {
@@ -155,13 +153,11 @@ impl Recomputed {
             (CheckId::FindingsFollow, self.check_findings(compare)),
             (CheckId::ReportFollows, self.check_report(compare)),
         ];
-        for (id, (status, detail)) in checks {
-            if status == Status::Failed {
+        for (id, found) in checks {
+            if found.status() == Status::Failed {
                 self.verification.outcome = Outcome::Altered;
             }
-            // The bundle's author chose some of the words.
-            let detail = probity_report::visible(&detail).into_owned();
-            self.verification.checks.push(Check { id, status, detail });
+            self.verification.checks.push(Check::of(id, found));
         }
     }
 
@@ -174,7 +170,7 @@ impl Recomputed {
     }
 
     fn passed(&self, id: CheckId) -> bool {
-        self.verification.check(id).is_some_and(|check| check.status == Status::Passed)
+        self.verification.check(id).is_some_and(|check| check.status() == Status::Passed)
     }
 
     /// Why what it holds is not evidence that the reader accepts.
@@ -194,37 +190,25 @@ impl Recomputed {
     fn check_plan(&self) -> Found {
         let start = self.bundle.start();
         if start.plan != self.loaded.plan.title {
-            let title = format!(
-                "the first entry calls it `{}`, it calls itself `{}`",
-                start.plan, self.loaded.plan.title
-            );
-            return (Status::Failed, title);
+            let (recorded, own) = (start.plan.clone(), self.loaded.plan.title.clone());
+            return Objection::OtherTitle { recorded, own }.into();
         }
         let used: BTreeSet<String> = self.loaded.files.keys().map(|name| in_bundle(name)).collect();
         if let Some(unused) = start.files.keys().find(|name| !used.contains(*name)) {
-            return (
-                Status::Failed,
-                format!("it does not use {unused}, which the first entry names as its file"),
-            );
+            return Objection::UnusedFile { file: unused.clone() }.into();
         }
         let declared = Declared::of(&self.loaded.plan);
         if declared.probes != start.declared.probes || !self.other_version() && declared != start.declared {
-            let what =
-                "the first entry declares other kinds of probes, or other facts of theirs, than it has";
-            return (Status::Failed, what.to_owned());
+            return Objection::OtherDeclarations.into();
         }
-        let recomputed = probity_evidence::digest(self.loaded.resolved().as_bytes());
-        let recorded = &start.resolved_sha256;
-        if &recomputed == recorded {
-            (Status::Passed, format!("SHA-256 {recorded}"))
-        } else if self.other_version() {
-            let by = format!("another version of Probity made it ({})", self.version());
-            (
-                Status::NotMade,
-                format!("{by}: recorded as {recorded}, by this one it resolves to {recomputed}"),
-            )
-        } else {
-            (Status::Failed, format!("recorded as {recorded}, resolves to {recomputed}"))
+        let resolved = probity_evidence::digest(self.loaded.resolved().as_bytes());
+        let recorded = start.resolved_sha256.clone();
+        match (resolved == recorded, self.other_version()) {
+            (true, _) => Shown::PlanResolves { sha256: recorded }.into(),
+            (false, true) => {
+                Obstacle::ResolvesOtherwise { version: self.version().to_owned(), recorded, resolved }.into()
+            }
+            (false, false) => Objection::ResolvesOtherwise { recorded, resolved }.into(),
         }
     }
 
@@ -232,12 +216,14 @@ impl Recomputed {
     fn check_rules(&self) -> Found {
         let problems = probity_verdict::check(&self.loaded.plan, &self.conditions);
         match problems.iter().find(|problem| problem.level == Level::Error) {
-            None => (Status::Passed, "`plan check` finds no error in it".to_owned()),
-            Some(problem) if self.other_version() => (
-                Status::NotMade,
-                format!("another version ({}) ran it; this one refuses: {problem}", self.version()),
-            ),
-            Some(problem) => (Status::Failed, format!("Probity refuses it: {problem}")),
+            None => Shown::PlanRuns.into(),
+            Some(problem) => {
+                let (problem, version) = (problem.to_string(), self.version().to_owned());
+                match self.other_version() {
+                    true => Obstacle::PlanRefused { version, problem }.into(),
+                    false => Objection::PlanRefused { problem }.into(),
+                }
+            }
         }
     }
 
@@ -246,27 +232,20 @@ impl Recomputed {
         let start = self.bundle.start();
         if let Some(unknown) = start.only.iter().flatten().find(|name| self.loaded.plan.probe(name).is_none())
         {
-            return (
-                Status::Failed,
-                format!("it was restricted to {unknown}, which is no probe of the plan"),
-            );
+            return Objection::RestrictedToNoProbe { probe: unknown.clone() }.into();
         }
         if let Some((entry, why)) = &self.derived.unpermitted {
-            return (Status::Failed, format!("entry {entry}: {why}"));
+            return Objection::NotPermitted { entry: *entry, why: why.to_string() }.into();
         }
         match self.derived.unasked {
-            None => (Status::Passed, "each observation is one that a run of the plan yields".to_owned()),
-            Some((1, first)) => (Status::Failed, format!("no run of the plan yields entry {first}")),
-            Some((count, first)) => (
-                Status::Failed,
-                format!("no run of the plan yields {count} of the observations, the first in entry {first}"),
-            ),
+            None => Shown::ObservationsPlanned.into(),
+            Some((count, first)) => Objection::NotPlanned { count, first }.into(),
         }
     }
 
     fn not_closed(&self) -> Option<Found> {
         let closed = self.verification.close.is_some();
-        (!closed).then(|| (Status::NotMade, "no checkpoint covers a closing entry".to_owned()))
+        (!closed).then(|| Obstacle::NotClosed.into())
     }
 
     fn check_findings(&self, compare: Compare) -> Found {
@@ -275,46 +254,35 @@ impl Recomputed {
         }
         let (ours, rules) = (&self.derived.judgement, self.bundle.start().rules);
         if rules == 0 || !self.other_version() && !self.same_rules() {
-            let these = format!("version {} has rules {}", env!("CARGO_PKG_VERSION"), ours.rules);
-            return (Status::Failed, format!("the first entry says that rules {rules} decided; {these}"));
+            let version = env!("CARGO_PKG_VERSION").to_owned();
+            return Objection::OtherRules { recorded: rules, version, own: ours.rules }.into();
         }
         let recomputed = match findings_json(ours) {
             Ok(recomputed) => recomputed,
-            Err(error) => return (Status::NotMade, error.to_string()),
+            Err(error) => return Obstacle::FindingsNotMade { error: error.to_string() }.into(),
         };
         let kept = match self.bundle.small_file("findings.json") {
             Ok(kept) => kept,
-            Err(error) => return (Status::Failed, error.to_string()),
+            Err(error) => return Objection::FileUnreadable { error: error.to_string() }.into(),
         };
         if recomputed == kept {
-            return (Status::Passed, "findings.json, recomputed, has the same bytes".to_owned());
+            return Shown::FindingsSame.into();
         }
         if !self.other_version() {
-            return (Status::Failed, "findings.json is not what the log gives".to_owned());
+            return Objection::OtherFindings.into();
         }
-        let (Some(kept), Some(made)) = (Decisions::read(&kept), Decisions::read(&recomputed)) else {
-            return (Status::Failed, "findings.json cannot be read".to_owned());
+        let (Some(kept), Some(again)) = (Decisions::read(&kept), Decisions::read(&recomputed)) else {
+            return Objection::NoFindings.into();
         };
-        let by =
-            format!("made by rules {rules} in version {}, these are rules {}", self.version(), ours.rules);
-        match (kept == made, self.same_rules()) {
-            (true, same_rules) => {
-                let enough = same_rules && compare == Compare::Decisions;
-                (
-                    if enough { Status::Passed } else { Status::NotMade },
-                    format!("{by}: the decisions are the same, why they are so is not compared"),
-                )
-            }
+        let made = MadeBy { rules, version: self.version().to_owned(), own_rules: ours.rules };
+        match (kept == again, self.same_rules()) {
+            (true, true) if compare == Compare::Decisions => Shown::DecisionsSame { made }.into(),
+            (true, _) => Obstacle::ReasonsNotCompared { made }.into(),
             // Rules say what is decided: the same ones decide the same, in every version.
-            (false, true) => {
-                (Status::Failed, format!("findings.json decides otherwise than the log: {}", kept.label()))
-            }
+            (false, true) => Objection::OtherDecisions { recorded: kept.label().to_owned() }.into(),
             (false, false) => {
-                let (theirs, ours) = (&kept.label(), &ours.verdict.label);
-                (
-                    Status::NotMade,
-                    format!("recomputed differently: {by}; it says {theirs}, recomputed it is {ours}"),
-                )
+                let (recorded, recomputed) = (kept.label().to_owned(), ours.verdict.label.clone());
+                Obstacle::OtherRulesDecide { made, recorded, recomputed }.into()
             }
         }
     }
@@ -325,7 +293,7 @@ impl Recomputed {
 
     fn check_report(&self, compare: Compare) -> Found {
         if compare == Compare::Decisions {
-            return (Status::NotMade, "report.html was not checked (--without-report)".to_owned());
+            return Obstacle::ReportNotAsked.into();
         }
         if let Some(found) = self.not_closed() {
             return found;
@@ -335,14 +303,12 @@ impl Recomputed {
             ..self.surroundings(KEPT_NAME, &self.loaded.plan)
         });
         match self.bundle.small_file("report.html") {
-            Ok(kept) if kept == probity_report::html(&contents).as_bytes() => {
-                (Status::Passed, "report.html, made again, has the same bytes".to_owned())
-            }
+            Ok(kept) if kept == probity_report::html(&contents).as_bytes() => Shown::ReportSame.into(),
             Ok(_) if self.other_version() => {
-                (Status::NotMade, format!("reports of another version look different ({})", self.version()))
+                Obstacle::ReportOfAnotherVersion { version: self.version().to_owned() }.into()
             }
-            Ok(_) => (Status::Failed, "report.html is not what the log gives".to_owned()),
-            Err(error) => (Status::Failed, error.to_string()),
+            Ok(_) => Objection::OtherReport.into(),
+            Err(error) => Objection::FileUnreadable { error: error.to_string() }.into(),
         }
     }
 

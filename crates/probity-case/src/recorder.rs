@@ -7,7 +7,7 @@ use probity_evidence::declared::Undeclared;
 use probity_evidence::entry::{Body, Event, Observer};
 use probity_evidence::writer::WriteError;
 use probity_plan::{Blocked, Happening, Observation, Trial};
-use probity_probe::observe::Reached;
+use probity_probe::observe::ReachedObserver;
 use probity_probe::{Began, Sink, observer};
 
 use crate::fold::Fold;
@@ -58,7 +58,7 @@ impl Recorder<'_, '_> {
     }
 
     /// An observation that the log refuses is recorded as the barrier it met there: before the one fact that is not what its
-    /// kind declares, or else before all of them.
+    /// kind declares or cannot be written, or else before all of them.
     fn append_one(&mut self, mut observation: Observation) -> Result<(), WriteError> {
         loop {
             let body = Body::Observation(observation.clone());
@@ -71,8 +71,9 @@ impl Recorder<'_, '_> {
             };
             let Some(blocked) = error.barrier() else { return Err(error) };
             match error {
-                WriteError::Undeclared(Undeclared::Type(fact, _)) => {
-                    observation.facts.remove(&fact);
+                WriteError::Undeclared(Undeclared::Type(fact, _)) | WriteError::Unrecordable { fact, .. }
+                    if observation.facts.remove(&fact).is_some() =>
+                {
                     observation.unknown.insert(fact, blocked);
                 }
                 _ => {
@@ -117,8 +118,8 @@ impl Sink for Recorder<'_, '_> {
         }
     }
 
-    fn reached(&mut self, observer: Reached) -> Result<(), WriteError> {
-        let Reached { id, at, offset, boot, introduction, seen } = observer;
+    fn reached(&mut self, observer: ReachedObserver) -> Result<(), WriteError> {
+        let ReachedObserver { id, at, offset, boot, introduction, seen } = observer;
         self.append(&Body::Observer(Observer {
             id,
             at,

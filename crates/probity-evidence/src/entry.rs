@@ -84,6 +84,13 @@ pub struct Start {
     pub observer: Identity,
 }
 
+impl Start {
+    /// When the run before it in the ledger began, if that is later than this one did.
+    pub fn later_predecessor(&self) -> Option<jiff::Timestamp> {
+        self.ledger.began.filter(|before| *before > self.started)
+    }
+}
+
 /// The head of a run ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,7 +13,7 @@ use probity_plan::file_names::{MAX_FOLDERS, Names, is_plain};
 
 use crate::archive::{self, ArchiveError, Content};
 use crate::disk;
-use crate::quoted::quoted;
+use crate::verify::FileProblem;
 
 /// The most files a bundle may hold.
 pub const MAX_FILES: usize = 200_000;
@@ -59,14 +59,14 @@ pub enum StoreError {
         /// Where.
         path: PathBuf,
         /// What is there instead, if anything strange is.
-        strange: Option<String>,
+        strange: Option<FileProblem>,
     },
     /// More files than a bundle may hold.
     #[error("{} holds more than {MAX_FILES} files", .0.display())]
     TooMany(PathBuf),
 }
 
-fn also(strange: &Option<String>) -> String {
+fn also(strange: &Option<FileProblem>) -> String {
     strange.as_ref().map_or_else(String::new, |strange| format!("; {strange}"))
 }
 
@@ -78,8 +78,8 @@ pub struct Store {
     /// Plain files, with their sizes in bytes.
     files: BTreeMap<String, u64>,
     names: Names,
-    /// What must not be in a bundle: links, devices, odd names; each in words.
-    strange: Vec<String>,
+    /// What must not be in a bundle: links, devices, odd names.
+    strange: Vec<FileProblem>,
 }
 
 #[derive(Debug)]
@@ -153,6 +153,16 @@ impl Store {
         let mut store = Self::empty(path);
         if metadata.is_dir() {
             store.walk(path, "", 0, &mut 0)?;
+            // What its reader may not read is no alteration.
+            for name in store.files.keys() {
+                let file = path.join(name);
+                match open_plain(&file) {
+                    Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+                        return Err(StoreError::File { path: file, source });
+                    }
+                    _ => {}
+                }
+            }
             if store.files.contains_key(LOG) {
                 let log = open_plain(&path.join(LOG)).map_err(failed)?;
                 store.files.insert(LOG.to_owned(), log.metadata().map_err(failed)?.len());
@@ -210,12 +220,12 @@ impl Store {
         &self.files
     }
 
-    /// What must not be in a bundle, in words; at most a hundred.
-    pub fn strange(&self) -> &[String] {
+    /// What must not be in a bundle; at most a hundred.
+    pub fn strange(&self) -> &[FileProblem] {
         &self.strange
     }
 
-    fn note(&mut self, what: String) {
+    fn note(&mut self, what: FileProblem) {
         if self.strange.len() < MAX_STRANGE {
             self.strange.push(what);
         }
@@ -224,11 +234,11 @@ impl Store {
     /// Takes a name in; false if it is noted as strange instead.
     fn name(&mut self, name: &str) -> bool {
         if !is_plain(name) {
-            self.note(format!("the odd name {}", quoted(name)));
+            self.note(FileProblem::OddName { file: name.to_owned() });
             return false;
         }
         if let Some(other) = self.names.add(name) {
-            self.note(format!("{} and {} are one name to some file systems", quoted(&other), quoted(name)));
+            self.note(FileProblem::SameName { file: other, other: name.to_owned() });
             return false;
         }
         true
@@ -236,13 +246,13 @@ impl Store {
 
     fn add(&mut self, name: &str, size: u64) {
         if self.files.insert(name.to_owned(), size).is_some() {
-            self.note(format!("{} is there twice", quoted(name)));
+            self.note(FileProblem::Twice { file: name.to_owned() });
         }
     }
 
     fn folder(&mut self, name: &str) {
         if !is_expected_folder(name) {
-            self.note(format!("the folder {} does not belong there", quoted(name)));
+            self.note(FileProblem::ForeignFolder { folder: name.to_owned() });
         }
     }
 
@@ -255,7 +265,7 @@ impl Store {
                 return Err(StoreError::TooMany(self.path.clone()));
             }
             let Ok(name) = item.file_name().into_string() else {
-                self.note(format!("a name in {} that is not UTF-8", quoted(prefix)));
+                self.note(FileProblem::NotUtf8 { folder: prefix.to_owned() });
                 continue;
             };
             let name = format!("{prefix}{name}");
@@ -267,13 +277,13 @@ impl Store {
             };
             if !self.name(&name) {
             } else if metadata.is_symlink() {
-                self.note(format!("{} is a link", quoted(&name)));
+                self.note(FileProblem::Link { file: name });
             } else if metadata.is_file() {
                 self.add(&name, metadata.len());
             } else if !metadata.is_dir() {
-                self.note(format!("{} is neither a file nor a folder", quoted(&name)));
+                self.note(FileProblem::Neither { file: name });
             } else if depth >= MAX_FOLDERS {
-                self.note(format!("{} is nested too deep", quoted(&name)));
+                self.note(FileProblem::TooDeep { file: name });
             } else {
                 self.folder(&name);
                 if is_expected_folder(&name) {
@@ -299,19 +309,19 @@ impl Store {
             .unwrap_or_default()
             .to_owned();
         if !top.is_empty() && !is_plain(top.trim_end_matches('/')) {
-            self.note(format!("the bundle's folder has the odd name {}", quoted(&top)));
+            self.note(FileProblem::OddTop { folder: top.clone() });
         }
         let (mut places, mut folders) = (BTreeMap::new(), BTreeSet::new());
         for member in members {
             if member.content == Content::Folder && !folders.insert(member.name.clone()) {
-                self.note(format!("the folder {} is there twice", quoted(&member.name)));
+                self.note(FileProblem::FolderTwice { folder: member.name.clone() });
             }
             let below = member.name.strip_prefix(&top);
             match (member.content, below) {
                 // The bundle's own folder, and those above it.
                 (Content::Folder, _) if member.name.is_empty() => {}
                 (Content::Folder, _) if top.starts_with(&format!("{}/", member.name)) => {}
-                (_, None) => self.note(format!("{} lies outside the bundle", quoted(&member.name))),
+                (_, None) => self.note(FileProblem::Outside { file: member.name }),
                 (Content::Folder, Some(name)) => {
                     if self.name(name) {
                         self.folder(name);

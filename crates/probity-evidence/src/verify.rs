@@ -4,12 +4,12 @@
 //! Must not know: what a claim means.
 
 mod files;
+mod found;
 mod log;
 
 use std::path::Path;
 
-use probity_plan::units::counted;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use ssh_key::{HashAlg, PublicKey};
 
 use crate::bundle::{Bundle, ReadError};
@@ -21,6 +21,8 @@ use crate::signers::{Signers, Standing};
 use crate::store::Store;
 
 use log::Log;
+
+pub use found::{EntryProblem, FileProblem, Found, MadeBy, Objection, Obstacle, Shown};
 
 /// The longest checkpoint that is read, in bytes.
 const MAX_CHECKPOINT: u64 = 1 << 16;
@@ -153,16 +155,45 @@ impl CheckId {
     }
 }
 
-/// One check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// One check. In JSON `{"check", "status", "reason", ..., "detail"}`: what was found by its name and with its data, and in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// Which.
-    #[serde(rename = "check")]
     pub id: CheckId,
+    /// What it found.
+    pub found: Found,
+}
+
+impl Check {
+    /// What the check of that name found.
+    pub fn of(id: CheckId, found: impl Into<Found>) -> Self {
+        Self { id, found: found.into() }
+    }
+
     /// How it went.
-    pub status: Status,
-    /// What was found, for a person, with what hides in it shown.
-    pub detail: String,
+    pub const fn status(&self) -> Status {
+        self.found.status()
+    }
+
+    /// What was found, for a person. Somebody else chose some of the words: what hides in them is shown.
+    pub fn detail(&self) -> String {
+        probity_text::visible(&self.found.to_string()).into_owned()
+    }
+}
+
+impl Serialize for Check {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            check: CheckId,
+            status: Status,
+            #[serde(flatten)]
+            found: &'a Found,
+            detail: String,
+        }
+        Line { check: self.id, status: self.status(), found: &self.found, detail: self.detail() }
+            .serialize(serializer)
+    }
 }
 
 /// The result of verifying a bundle.
@@ -210,30 +241,13 @@ impl Verification {
             ReadError::Newer { .. } => (Outcome::Newer, CheckId::FirstEntry),
             _ => (Outcome::Altered, CheckId::FirstEntry),
         };
-        Self::ended(outcome, check(id, failed(error.to_string())))
+        Self::ended(outcome, Check::of(id, Objection::NotOpened { error: error.to_string() }))
     }
 
     /// The check of this kind, if it was listed.
     pub fn check(&self, id: CheckId) -> Option<&Check> {
         self.checks.iter().find(|check| check.id == id)
     }
-}
-
-/// The result of one check before it has its name.
-type Found = (Status, String);
-
-fn passed(detail: impl Into<String>) -> Found {
-    (Status::Passed, detail.into())
-}
-fn failed(detail: impl Into<String>) -> Found {
-    (Status::Failed, detail.into())
-}
-fn not_made(detail: impl Into<String>) -> Found {
-    (Status::NotMade, detail.into())
-}
-
-fn check(id: CheckId, (status, detail): Found) -> Check {
-    Check { id, status, detail: probity_text::visible(&detail).into_owned() }
 }
 
 /// Opens and verifies the bundle at `path`. `each` gets what every entry that the checkpoint covers says, with its number,
@@ -275,59 +289,52 @@ pub fn verify_bundle(
     let log = Log::read(bundle, head.as_ref().ok().map(|(head, _)| head), reading, read, each);
     let tree = match &head {
         Ok((head, _)) => log.tree(head),
-        Err(_) => not_made("without a checkpoint there is nothing to hold the log against"),
+        Err(_) => Obstacle::NoRoot.into(),
     };
-    let tree_stands = tree.0 == Status::Passed;
+    let tree_stands = tree.status() == Status::Passed;
     let close = log.close.as_ref().filter(|_| tree_stands);
     let mut closing = log.closing(close.is_some());
-    let closed = close.is_some() && closing.0 == Status::Passed;
+    let closed = close.is_some() && closing.status() == Status::Passed;
     let note = head.as_ref().ok().map(|(_, bytes)| &bytes[..]);
     let signature = files::checkpoint_signature(store, note, start, closed);
-    let signed = closed && signature.0 == Status::Passed;
+    let signed = closed && signature.status() == Status::Passed;
     let interrupted = close.and_then(|close| close.interrupted.as_ref());
-    if let Some(reason) = interrupted.filter(|_| signed) {
-        closing =
-            not_made(format!("the run was closed in order, but before its plan came to its end: {reason}"));
+    if let Some(cause) = interrupted.filter(|_| signed) {
+        closing = Obstacle::Interrupted { cause: cause.clone() }.into();
     }
 
     let standing = signers.standing(&start.operator_key, start.started);
     let derived =
         |name, digest_of| files::derived(store, name, close, log.unsigned_close.as_ref(), digest_of, read);
     let checks = vec![
-        check(CheckId::Bundle, files::belonging(store, start, signed)),
-        check(CheckId::Entries, log.entries()),
-        check(CheckId::Endorsement, log.endorsement(bundle)),
-        check(
+        Check::of(CheckId::Bundle, files::belonging(store, start, signed)),
+        Check::of(CheckId::Entries, log.entries()),
+        Check::of(CheckId::Endorsement, log.endorsement(bundle)),
+        Check::of(
             CheckId::Checkpoint,
             match &head {
-                Ok((head, _)) => passed(format!(
-                    "signed by the run's key, over {}",
-                    counted(head.size, "entry", "entries")
-                )),
-                Err(reason) => failed(reason.clone()),
+                Ok((head, _)) => Found::Passed(Shown::CheckpointSigned { covered: head.size }),
+                Err(error) => Objection::WrongCheckpoint { error: error.clone() }.into(),
             },
         ),
-        check(CheckId::Tree, tree),
-        check(CheckId::Plan, files::plan(store, start, read)),
-        check(CheckId::Artifacts, files::artifacts(store, &log, signed, read)),
-        check(CheckId::Closing, closing),
-        check(CheckId::Times, times(start, close, log.last_look_us)),
-        check(CheckId::Findings, derived("findings.json", |close| &close.findings_sha256)),
-        check(CheckId::Report, derived("report.html", |close| &close.report_sha256)),
-        check(CheckId::CheckpointSignature, signature),
-        check(
-            CheckId::Countersignatures,
-            not_made("this version knows none: when the run ended is the observer's word"),
-        ),
-        check(CheckId::Signer, signer(&standing, start)),
+        Check::of(CheckId::Tree, tree),
+        Check::of(CheckId::Plan, files::plan(store, start, read)),
+        Check::of(CheckId::Artifacts, files::artifacts(store, &log, signed, read)),
+        Check::of(CheckId::Closing, closing),
+        Check::of(CheckId::Times, times(start, close, log.last_look_us)),
+        Check::of(CheckId::Findings, derived("findings.json", |close| &close.findings_sha256)),
+        Check::of(CheckId::Report, derived("report.html", |close| &close.report_sha256)),
+        Check::of(CheckId::CheckpointSignature, signature),
+        Check::of(CheckId::Countersignatures, Obstacle::NoCountersignatures),
+        Check::of(CheckId::Signer, signer(&standing, start)),
     ];
-    let altered = checks.iter().any(|check| check.status == Status::Failed && check.id != CheckId::Signer);
+    let altered = checks.iter().any(|check| check.status() == Status::Failed && check.id != CheckId::Signer);
     let accepted = matches!(standing, Standing::Own | Standing::Listed(_));
     let gap = match (closed, signed, interrupted) {
         (false, ..) => Some(Gap::NotClosed),
         (true, false, _) => Some(Gap::NotSigned),
         (true, true, Some(_)) => Some(Gap::Interrupted),
-        (true, true, None) => before_its_predecessor(start).map(|_| Gap::BeforeItsPredecessor),
+        (true, true, None) => start.later_predecessor().map(|_| Gap::BeforeItsPredecessor),
     };
     let outcome = match (altered, gap, accepted) {
         (true, ..) => Outcome::Altered,
@@ -355,33 +362,18 @@ const ROUNDED: i128 = 1000;
 /// the operator's ledger.
 fn times(start: &Start, close: Option<&Close>, last_look_us: u64) -> Found {
     if let Some(close) = close.filter(|close| close.ended < start.started) {
-        return failed(format!(
-            "it says that it began at {} and ended before, at {}",
-            start.started, close.ended
-        ));
+        return Objection::EndedBeforeItBegan { began: start.started, ended: close.ended }.into();
     }
     // Of what is not closed nobody knows the end.
     let lasted = close.map(|close| close.ended.duration_since(start.started).as_micros());
     if let Some(lasted) = lasted.filter(|lasted| i128::from(last_look_us) > lasted + ROUNDED) {
-        return failed(format!(
-            "it says that it ended {lasted} µs after it began, and that a look was over only after {last_look_us} µs"
-        ));
+        let lasted_us = u64::try_from(lasted).unwrap_or(u64::MAX);
+        return Objection::LookAfterEnd { lasted_us, look_us: last_look_us }.into();
     }
-    match before_its_predecessor(start) {
-        Some(before) => not_made(format!(
-            "it says that it began at {}, but the run before it in its ledger at {before}: the observer's clock was \
-             wrong in one of them, and no time in here can be relied on",
-            start.started
-        )),
-        None => {
-            passed("it says that it ended after it began, and began after the run before it in its ledger")
-        }
+    match start.later_predecessor() {
+        Some(before) => Obstacle::BeganBeforeItsPredecessor { began: start.started, before }.into(),
+        None => Shown::TimesInOrder.into(),
     }
-}
-
-/// When the run before it in the ledger began, if that is later than this one did.
-fn before_its_predecessor(start: &Start) -> Option<jiff::Timestamp> {
-    start.ledger.began.filter(|before| *before > start.started)
 }
 
 fn fingerprint(start: &Start) -> Option<String> {
@@ -392,12 +384,10 @@ fn fingerprint(start: &Start) -> Option<String> {
 fn signer(standing: &Standing, start: &Start) -> Found {
     let key = fingerprint(start).unwrap_or_else(|| "no readable key".to_owned());
     match standing {
-        Standing::Own => passed(format!("{key} is your own key")),
-        Standing::Listed(principals) => passed(format!("{key} is listed for {principals}")),
-        Standing::NotFor(reason) => failed(format!("{key}: {reason}")),
-        Standing::Unlisted => failed(format!("{key} is not among the signers you named")),
-        Standing::NoList => {
-            not_made(format!("{key}: you named no signers (--signers FILE), and it is not your own key"))
-        }
+        Standing::Own => Shown::OwnKey { key }.into(),
+        Standing::Listed(principals) => Shown::ListedKey { key, principals: principals.clone() }.into(),
+        Standing::NotFor(reason) => Objection::KeyNotForThis { key, why: reason.clone() }.into(),
+        Standing::Unlisted => Objection::KeyNotListed { key }.into(),
+        Standing::NoList => Obstacle::NoSigners { key }.into(),
     }
 }

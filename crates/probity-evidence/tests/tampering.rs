@@ -33,9 +33,10 @@ fn files_below(path: &Path) -> Vec<PathBuf> {
 
 /// The one failed check; its name and detail.
 fn failed(verification: &Verification) -> (&'static str, String) {
-    let failed: Vec<_> = verification.checks.iter().filter(|check| check.status == Status::Failed).collect();
+    let failed: Vec<_> =
+        verification.checks.iter().filter(|check| check.status() == Status::Failed).collect();
     let [one] = failed[..] else { panic!("one failed check expected:\n{}", told(verification)) };
-    (one.id.title(), one.detail.clone())
+    (one.id.title(), one.detail())
 }
 
 #[test]
@@ -166,8 +167,8 @@ fn no_file_is_hashed_that_is_longer_than_it_may_be() {
     let told_of = |name: &str| {
         let verification = verify(&path, &signers);
         assert_eq!(verification.outcome, Outcome::Altered, "{name}: {}", told(&verification));
-        let check = verification.checks.iter().find(|check| check.status == Status::Failed);
-        check.map(|check| check.detail.clone()).unwrap_or_default()
+        let check = verification.checks.iter().find(|check| check.status() == Status::Failed);
+        check.map(probity_evidence::Check::detail).unwrap_or_default()
     };
     for name in ["plan.yaml", "includes/roles.csv", "findings.json", "report.html"] {
         let original = std::fs::read(path.join(name)).unwrap();
@@ -219,7 +220,7 @@ fn a_bundle_without_its_last_signature_or_checkpoint_says_so_and_nothing_else() 
     std::fs::remove_file(path.join("checkpoint.sig")).unwrap();
     let verification = verify(&path, &signers);
     assert_eq!(verification.outcome, Outcome::Incomplete(Gap::NotSigned));
-    let said = |id| verification.check(id).map(|check| (check.status, check.detail.clone())).unwrap();
+    let said = |id| verification.check(id).map(|check| (check.status(), check.detail())).unwrap();
     assert_eq!(said(CheckId::Closing), (Status::Passed, "the run came to its end".to_owned()));
     assert_eq!(
         said(CheckId::CheckpointSignature),
@@ -238,10 +239,43 @@ fn a_bundle_without_its_last_signature_or_checkpoint_says_so_and_nothing_else() 
         }
         let verification = verify(&path, &signers);
         // The first entry was signed by itself, and still is.
-        assert_eq!(verification.check(CheckId::Endorsement).unwrap().status, Status::Passed);
-        assert_eq!(verification.check(CheckId::Checkpoint).unwrap().status, Status::Failed);
+        assert_eq!(verification.check(CheckId::Endorsement).unwrap().status(), Status::Passed);
+        assert_eq!(verification.check(CheckId::Checkpoint).unwrap().status(), Status::Failed);
         std::fs::write(path.join("checkpoint"), "").unwrap();
     }
+}
+
+#[test]
+fn programs_are_told_what_was_found_by_its_name_and_with_its_data() {
+    let (_scratch, path, signers) = bundle();
+    let mut log = std::fs::read_to_string(path.join("evidence.jsonl")).unwrap();
+    log.truncate(log.trim_end().rfind('\n').unwrap() + 1);
+    std::fs::write(path.join("evidence.jsonl"), log).unwrap();
+    std::fs::write(path.join("plan.yaml"), "probity: 1\n").unwrap();
+    let verification = verify(&path, &signers);
+    let json = |id| serde_json::to_value(verification.check(id).unwrap()).unwrap();
+    assert_eq!(
+        json(CheckId::Tree),
+        serde_json::json!({
+            "check": "tree", "status": "failed", "reason": "entries-missing", "covered": 7, "held": 6,
+            "detail": "the checkpoint covers 7 entries; the log holds 6 whole ones: some were taken away",
+        })
+    );
+    assert_eq!(
+        json(CheckId::Plan),
+        serde_json::json!({
+            "check": "plan", "status": "failed", "reason": "files", "more": 0,
+            "files": [{ "problem": "altered", "file": "plan.yaml" }],
+            "detail": "`plan.yaml` is not what was signed",
+        })
+    );
+    assert_eq!(
+        json(CheckId::Countersignatures),
+        serde_json::json!({
+            "check": "countersignatures", "status": "not-made", "reason": "no-countersignatures",
+            "detail": "this version knows none: when the run ended is the observer's word",
+        })
+    );
 }
 
 #[test]
@@ -264,12 +298,12 @@ fn what_the_holder_of_the_key_writes_wrongly_of_times_is_told() {
     writer.finish(b"{}", b"<p>", time("2026-01-31T12:00:03Z"), None).unwrap();
     let verification = verify(&path, &scratch.signers());
     let times = verification.check(CheckId::Times).unwrap();
-    assert_eq!(times.status, Status::NotMade);
+    assert_eq!(times.status(), Status::NotMade);
     assert_eq!(verification.outcome, Outcome::Incomplete(Gap::BeforeItsPredecessor));
     assert!(
-        times.detail.contains("the run before it in its ledger at 2026-02-02T12:00:00Z"),
+        times.detail().contains("the run before it in its ledger at 2026-02-02T12:00:00Z"),
         "{}",
-        times.detail
+        times.detail()
     );
 }
 
@@ -388,7 +422,7 @@ fn what_follows_the_checkpoint_of_a_killed_run_decides_nothing() {
     assert_eq!((seen, verification.signed, verification.entries), (6, 6, 7));
     let closing = verification.checks.iter().find(|check| check.id == CheckId::Closing).unwrap();
     assert_eq!(
-        closing.detail,
+        closing.detail(),
         "there is no closing entry: the run did not come to its end; 1 entry and a cut line after the last checkpoint, unsigned, decide nothing"
     );
 }

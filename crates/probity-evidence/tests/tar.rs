@@ -305,7 +305,7 @@ fn a_tar_cannot_hide_members() {
         assert_eq!(verification.outcome, Outcome::Altered, "{name}");
         let bundle = verification.check(CheckId::Bundle).unwrap();
         let expected = expected.replace("a.probity/../../", if name.contains("..") { "../../" } else { "" });
-        assert_eq!((bundle.status, &*bundle.detail), (Status::Failed, &*expected));
+        assert_eq!((bundle.status(), &*bundle.detail()), (Status::Failed, &*expected));
     }
 }
 

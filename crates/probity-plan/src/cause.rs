@@ -110,7 +110,7 @@ impl fmt::Display for Cause {
             Self::ProbeOver { probe } => write!(f, "`{probe}`, which it runs with, was over"),
             Self::NoMachine { machine, why } => write!(f, "the trial has no machine `{machine}`: {why}"),
             Self::NotAllowed { impact, allowed } => {
-                write!(f, "its impact is {impact}; {allowed} was allowed")
+                write!(f, "it takes --allow {impact}; {allowed} was allowed")
             }
             Self::TokenOver { token, until } => {
                 write!(f, "the token `{token}` is what the plan says of it until {until} only")

@@ -29,7 +29,7 @@ pub use cause::{Cause, Happening, OfMachine};
 pub use error::PlanErrors;
 pub use fact::{Barrier, Blocked, Fact, why};
 pub use kinds::{Act, Denied, FactSpec, FactType, Impact, KindSpec, Shows, Values};
-pub use load::{Declared, Loaded, Refused, Sources, load, load_claims, load_or_refuse};
+pub use load::{Declared, Loaded, MAX_LOOKS, Refused, Sources, load, load_claims, load_or_refuse};
 pub use machine::{MACHINE, Machine, TrialGroup};
 pub use model::{
     Claim, Condition, Form, Input, InputValue, Plan, Probe, Rule, Schedule, Score, Severity, Waiver,
@@ -41,5 +41,5 @@ pub use probity_diagnostic::Position;
 pub use schema::schema;
 pub use template::Template;
 pub use text::Text;
-pub use value::{Interval, Moment, Value, unique};
+pub use value::{Interval, JsonError, Moment, Value, unique};
 pub use zoned::Zoned;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// The longest number that is kept, in bytes of its text; what is longer is text.
+/// The longest number that is kept, in bytes of its text.
 pub const MAX_NUMBER: usize = 4096;
 
 /// Every whole number up to this is a double.

@@ -73,15 +73,17 @@ impl FromStr for Share {
         let wrong = || format!("`{text}` is not an objective; write it as \">= 95%\"");
         let rest = text.trim().strip_prefix(">=").ok_or_else(wrong)?;
         let share = percent(rest).ok_or_else(wrong)?;
-        if (1.0 - SMALLEST_MISS..1.0).contains(&share) {
-            return Err(format!("`{text}` cannot be told from 100%; name a rate of at most 99.999999%"));
-        }
         if share >= 1.0 {
             return Err(
                 "a share of 100% is refused: no sample can show it; leave `share` out to require every \
                         observation (a census of what was seen), or name a rate below 100%"
                     .to_owned(),
             );
+        }
+        if share > MAX_SHARE {
+            return Err(format!(
+                "`{text}` is beyond what any sample shows: bounds are told to six decimals; name a rate of at most 99.9999%"
+            ));
         }
         if share <= SMALLEST_MISS {
             return Err("a share of 0% says nothing; name a rate of at least 0.000001%".to_owned());
@@ -120,6 +122,8 @@ impl fmt::Display for Percent {
     }
 }
 
+/// The greatest rate that a bound can reach, which is rounded down to six decimals.
+const MAX_SHARE: f64 = 0.999_999;
 /// How near to everything or nothing a rate may come: half of what six decimals of a percentage show.
 const SMALLEST_MISS: f64 = 0.5e-8;
 
@@ -193,6 +197,7 @@ mod tests {
         assert!(">= 100%".parse::<Share>().unwrap_err().contains("no sample can show it"));
         assert_eq!(">= 95%".parse::<Share>().unwrap().0, 0.95);
         assert_eq!(">=99.9 %".parse::<Share>().unwrap().to_string(), ">= 99.9%");
+        assert_eq!(">= 99.9999%".parse::<Share>().unwrap().to_string(), ">= 99.9999%");
         for text in [
             "95%",
             "> 95%",
@@ -202,6 +207,7 @@ mod tests {
             ">= nan%",
             ">= inf%",
             ">= 99.9999999%",
+            ">= 99.99999%",
             ">= 0.0000001%",
             ">= 1e1%",
         ] {

@@ -12,10 +12,12 @@ use regex::Regex;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::number::Number;
+use crate::number::{MAX_NUMBER, Number};
 
-/// The deepest nesting of lists and maps that is read.
+/// The deepest nesting of lists and maps that is taken from a target.
 pub const MAX_DEPTH: usize = 100;
+/// And the deepest that is read again: the parser's own limit.
+const MAX_DEPTH_READ: usize = 127;
 
 /// A value that was seen. Written as the JSON value it looks like; which fact is an interval or a moment is declared beside
 /// it ([`crate::FactType`]).
@@ -146,63 +148,119 @@ impl Value {
         }
     }
 
-    /// Reads JSON as a target sends it. Numbers are exact, whatever their size.
+    /// Reads JSON as it was written down. Numbers are exact, whatever their size.
     ///
     /// # Errors
-    /// If it is not JSON, is nested more than [`MAX_DEPTH`] deep, or has a key twice in one object: then two readers see
-    /// different things.
-    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        if has_long_number(text.as_bytes()) { exact(text, 0) } else { serde_json::from_str(text) }
+    /// [`JsonError`].
+    pub fn from_json(text: &str) -> Result<Self, JsonError> {
+        Self::read(text, MAX_DEPTH_READ)
+    }
+
+    /// Reads JSON as a target sends it, which is to be written down.
+    ///
+    /// # Errors
+    /// [`JsonError`].
+    pub fn sent(text: &str) -> Result<Self, JsonError> {
+        Self::read(text, MAX_DEPTH)
+    }
+
+    fn read(text: &str, deepest: usize) -> Result<Self, JsonError> {
+        let scan = Scan::of(text.as_bytes());
+        if scan.depth > deepest {
+            return Err(JsonError::TooDeep { deepest });
+        }
+        if scan.long_number { exact(text) } else { Ok(serde_json::from_str(text)?) }
     }
 }
 
-/// Whether there may be a number that 64 bits or a double do not hold exactly: one of 16 digits or more, or with an exponent.
-fn has_long_number(text: &[u8]) -> bool {
-    let (mut digits, mut quoted, mut escaped) = (0, false, false);
-    for byte in text {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = quoted,
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
-            b'0'..=b'9' if digits == 15 => return true,
-            b'0'..=b'9' => digits += 1,
-            b'e' | b'E' if digits > 0 => return true,
-            b'.' => {}
-            _ => digits = 0,
+/// Why JSON is not read.
+#[derive(Debug)]
+pub enum JsonError {
+    /// It is none, or has a key twice in one object: then two readers see different things.
+    Not(serde_json::Error),
+    /// It is nested more than so deep.
+    TooDeep {
+        /// [`MAX_DEPTH`] of what a target sends.
+        deepest: usize,
+    },
+    /// A number in it is longer than [`MAX_NUMBER`].
+    LongNumber,
+}
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Not(error)
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Not(error) => write!(f, "not JSON: {error}"),
+            Self::TooDeep { deepest } => write!(f, "JSON that is nested more than {deepest} levels deep"),
+            Self::LongNumber => write!(f, "JSON with a number of more than {MAX_NUMBER} characters"),
         }
     }
-    false
+}
+
+/// What shows before JSON is parsed.
+struct Scan {
+    /// Whether there may be a number that 64 bits or a double do not hold exactly: one of 16 digits or more, or with an exponent.
+    long_number: bool,
+    /// How deep its lists and maps are nested.
+    depth: usize,
+}
+
+impl Scan {
+    fn of(text: &[u8]) -> Self {
+        let (mut digits, mut quoted, mut escaped, mut open) = (0, false, false, 0_usize);
+        let mut scan = Self { long_number: false, depth: 0 };
+        for byte in text {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = quoted,
+                b'"' => quoted = !quoted,
+                _ if quoted => {}
+                b'0'..=b'9' => {
+                    digits += 1;
+                    scan.long_number |= digits == 16;
+                }
+                b'e' | b'E' if digits > 0 => scan.long_number = true,
+                b'.' => {}
+                b'[' | b'{' => {
+                    open += 1;
+                    scan.depth = scan.depth.max(open);
+                }
+                b']' | b'}' => (open, digits) = (open.saturating_sub(1), 0),
+                _ => digits = 0,
+            }
+        }
+        scan
+    }
 }
 
 /// Each number from its text. Looks at what is inside a list or a map once for each level around it.
-fn exact(text: &str, depth: usize) -> Result<Value, serde_json::Error> {
-    use serde::de::Error;
-    if depth > MAX_DEPTH {
-        return Err(serde_json::Error::custom(format!("it is nested more than {MAX_DEPTH} levels deep")));
-    }
+fn exact(text: &str) -> Result<Value, JsonError> {
     let text = text.trim_matches([' ', '\t', '\n', '\r']);
     match text.as_bytes().first() {
         Some(b'{') => {
             let Entries::<&RawValue>(entries) = serde_json::from_str(text)?;
             entries
                 .into_iter()
-                .map(|(key, value)| Ok((key, exact(value.get(), depth + 1)?)))
+                .map(|(key, value)| Ok((key, exact(value.get())?)))
                 .collect::<Result<_, _>>()
                 .map(Value::Map)
         }
         Some(b'[') => {
             let list: Vec<&RawValue> = serde_json::from_str(text)?;
-            list.into_iter()
-                .map(|value| exact(value.get(), depth + 1))
-                .collect::<Result<_, _>>()
-                .map(Value::List)
+            list.into_iter().map(|value| exact(value.get())).collect::<Result<_, _>>().map(Value::List)
         }
-        Some(b'-' | b'0'..=b'9') => {
-            let number = Number::parse(text).map(Value::Number);
-            number.map_or_else(|| serde_json::from_str(text), Ok)
-        }
-        _ => serde_json::from_str(text),
+        Some(b'-' | b'0'..=b'9') => match Number::parse(text) {
+            Some(number) => Ok(Value::Number(number)),
+            None if text.len() > MAX_NUMBER => Err(JsonError::LongNumber),
+            None => Ok(serde_json::from_str(text)?),
+        },
+        _ => Ok(serde_json::from_str(text)?),
     }
 }
 
@@ -368,6 +426,19 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_is_too_long_is_not_rounded_and_nesting_has_one_limit() {
+        let nines = |count| format!("[0.{}]", "9".repeat(count));
+        assert!(json(&nines(4000)) != json("[1]"));
+        assert!(matches!(Value::from_json(&nines(5000)), Err(JsonError::LongNumber)));
+        for inside in ["", "1", "1e5", "{}", "\"[[\""] {
+            let nested = |depth: usize| format!("{}{inside}{}", "[".repeat(depth), "]".repeat(depth));
+            assert!(Value::sent(&nested(99)).is_ok(), "{inside}");
+            assert!(matches!(Value::sent(&nested(101)), Err(JsonError::TooDeep { .. })), "{inside}");
+            assert!(Value::from_json(&nested(126)).is_ok(), "{inside}");
+        }
+    }
+
+    #[test]
     fn what_a_target_sends_is_never_an_interval_or_a_moment() {
         for text in [
             r#"{"at_least":1,"at_most":1}"#,
@@ -419,7 +490,7 @@ mod tests {
             r#"{"a":1,"a":2}"#.to_owned(),
             r#"[{"a":1111111111111111111111,"a":2}]"#.to_owned(),
             "[".repeat(200) + &"]".repeat(200),
-            format!("{}1111111111111111111111{}", "[".repeat(120), "]".repeat(120)),
+            format!("{}1111111111111111111111{}", "[".repeat(130), "]".repeat(130)),
             "1111111111111111111111 2".to_owned(),
             "01111111111111111111111".to_owned(),
         ] {

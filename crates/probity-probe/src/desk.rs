@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use probity_plan::{Happening, Observation, Trial};
 
 use crate::observation::FullObservation;
-use crate::observe::Reached;
+use crate::observe::ReachedObserver;
 use crate::run::Sink;
 
 /// How long an observation may wait for others to be recorded with.
@@ -25,7 +25,7 @@ pub(crate) enum News {
     /// Looks that are not made.
     Barred(Vec<Observation>),
     /// Somebody was reached who will look.
-    Reached(Box<Reached>),
+    Reached(Box<ReachedObserver>),
     /// Something befell the run.
     Event(Happening),
     /// Whether this claim holds, perhaps in this trial; without one, only that everything before is recorded.
@@ -59,7 +59,7 @@ impl Desk {
         _ = self.send.send(News::Barred(barred));
     }
 
-    pub(crate) fn reached(&self, observer: Reached) {
+    pub(crate) fn reached(&self, observer: ReachedObserver) {
         _ = self.send.send(News::Reached(Box::new(observer)));
     }
 
@@ -153,7 +153,7 @@ mod tests {
         fn artifact(&mut self, _: &[u8]) -> Result<Result<String, Blocked>, Self::Error> {
             Ok(Ok(String::new()))
         }
-        fn reached(&mut self, _: Reached) -> Result<(), Self::Error> {
+        fn reached(&mut self, _: ReachedObserver) -> Result<(), Self::Error> {
             Ok(())
         }
         fn event(&mut self, _: Happening) -> Result<(), Self::Error> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use probity_plan::{Blocked, Value};
 use serde_json::json;
 
-use crate::look::{Context, Seen, Wanted};
+use crate::look::{Context, FactSelection, Seen};
 use crate::names::Names;
 use crate::program;
 use crate::secrets::Secrets;
@@ -127,14 +127,14 @@ impl Discovery {
         let Some(cell) = plan.probes.first().and_then(|probe| probe.cells.first()) else {
             return Seen::default();
         };
-        let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
+        let (wanted, began, run_began) = (&FactSelection::All, Instant::now(), jiff::Timestamp::now());
         let context = Context { wanted, secrets: &self.secrets, began, run_began, timeout };
         crate::kinds::look(&cell.act, &context).await
     }
 
     /// Every listening socket with each process that holds it, without one where that is not known.
     async fn listeners(&mut self) -> Vec<(Listening, Option<i64>)> {
-        let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
+        let (wanted, began, run_began) = (&FactSelection::All, Instant::now(), jiff::Timestamp::now());
         let context = Context { wanted, secrets: &self.secrets, began, run_began, timeout: TIMEOUT };
         let mut unseen = |what: &str, blocked: &Blocked| {
             self.unseen.push(format!("{what} ({}: {})", blocked.barrier, blocked.detail));
@@ -168,7 +168,7 @@ impl Discovery {
 
     /// Those whose executable may be seen.
     async fn processes(&mut self) -> Vec<Process> {
-        let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
+        let (wanted, began, run_began) = (&FactSelection::All, Instant::now(), jiff::Timestamp::now());
         let context = Context { wanted, secrets: &self.secrets, began, run_began, timeout: TIMEOUT };
         let table = match tables::processes(&context).await {
             Ok(table) => table,
@@ -294,7 +294,7 @@ impl Discovery {
     }
 
     async fn ask(&self, words: &[&str]) -> Option<String> {
-        let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
+        let (wanted, began, run_began) = (&FactSelection::All, Instant::now(), jiff::Timestamp::now());
         let context = Context { wanted, secrets: &self.secrets, began, run_began, timeout: TIMEOUT };
         match program::ask(words, &[], &context).await {
             Ok((0, said, _)) => Some(said),

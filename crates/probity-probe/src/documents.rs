@@ -10,6 +10,8 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use probity_plan::kinds::file::{File, Format};
 use probity_plan::{Barrier, Blocked, Number, Value};
 
+use crate::json;
+
 /// The mark of UTF-32 in the byte order of most machines. It begins as that of UTF-16 does, which would be followed by a zero.
 pub const UTF_32_MARK: &[u8] = b"\xff\xfe\0\0";
 
@@ -84,7 +86,7 @@ pub fn parse(file: &File, text: &str) -> Result<Value, Blocked> {
     };
     match format {
         Some(Format::Yaml) => yaml::parse(text).map_err(|error| wrong("YAML", error)),
-        Some(Format::Json) => Value::from_json(text).map_err(|error| wrong("JSON", error.to_string())),
+        Some(Format::Json) => json::parse_of(&file.file, text),
         Some(Format::Toml) => toml::from_str::<toml::Table>(text)
             .map(of_table)
             .map_err(|error| wrong("TOML", error.to_string())),
@@ -179,6 +181,12 @@ fn ini(text: &str, is_unit: bool) -> Result<Value, String> {
         if !is_unit && is_directive(rest) {
             return Err(format!("line {number} is no `key = value`: `{rest}`"));
         }
+        if !is_unit
+            && rest.split_once(':').is_some_and(|(key, value)| !key.contains('=') && value.contains('='))
+        {
+            let why = "holds `:` before `=`: some programs end the key at the one, some at the other";
+            return Err(format!("line {number} {why}: `{rest}`"));
+        }
         if !is_unit && may_end_with_a_comment(rest) {
             let why = "may end with a comment, which some programs take for a part of the value";
             return Err(format!("line {number} {why}: `{rest}`"));
@@ -199,8 +207,23 @@ fn ini(text: &str, is_unit: bool) -> Result<Value, String> {
     Ok(gathered(sections.map(|(_, (section, keys))| (section, gathered(keys.into_iter())))))
 }
 
-/// Whether a line is one of another format: of Apache's, of nginx's, of one whose values stand behind a blank.
+/// Whether a line is one of another format: of Apache's, of nginx's, of one whose values stand behind a blank, be it that a sign
+/// of ours is in them (`Listen 127.0.0.1:80`, `ListenAddress ::1`, `options kvm nested=1`), of one with other operators (`+=`).
 fn is_directive(line: &str) -> bool {
+    if let Some(at) = line.find(['=', ':']) {
+        let (key, value) = (&line[..at], &line[at + 1..]);
+        let glued = !value.is_empty() && !value.starts_with(char::is_whitespace);
+        let spaced = key.ends_with(char::is_whitespace);
+        let is_word = !key.trim_end().contains(char::is_whitespace);
+        let of_address = line[at..].starts_with(':') && glued && (spaced || value.starts_with(':'));
+        if glued && !spaced && !is_word
+            || of_address
+            || value.starts_with('=')
+            || key.trim_end().ends_with(['+', '?', '!', '<', '>', '|'])
+        {
+            return true;
+        }
+    }
     let words = line.split(" #").next().unwrap_or_default().trim_end();
     let is_sentence =
         !line.contains(['=', ':']) && (words.ends_with(';') || words.contains(char::is_whitespace));
@@ -404,10 +427,32 @@ mod tests {
             "Listen 80",
             "}",
             "server = {",
+            "Listen 127.0.0.1:80",
+            "ListenAddress ::1",
+            "nameserver 2001:4860:4860::8888",
+            "proxy_pass http://127.0.0.1:8080;",
+            "options kvm_intel nested=1",
+            "host all all ::1/128 trust",
+            "*.* @loghost:514",
+            "server.modules += ( \"mod_accesslog\" )",
+            "a == b",
+            "CC := gcc",
         ] {
             let said = parsed(Format::Ini, &format!("# a comment\n{line}\n"));
             assert!(said.contains("is not INI: line 2 is no `key = value`"), "{line}: {said}");
         }
+    }
+
+    #[test]
+    fn a_key_that_two_signs_may_end_is_not_told() {
+        for line in ["fruit:metadata = stream", "idmap config * : backend = tdb", "url: http://x/?a=b"] {
+            let said = parsed(Format::Ini, &format!("[global]\n{line}\n"));
+            assert!(said.contains("line 2 holds `:` before `=`"), "{line}: {said}");
+        }
+        assert_eq!(
+            parsed(Format::Ini, "url = http://x:80/\nserver string = a b\nkey: value\nbare:\nk:v\n"),
+            r#"{"":{"bare":"","k":"v","key":"value","server string":"a b","url":"http://x:80/"}}"#
+        );
     }
 
     #[test]

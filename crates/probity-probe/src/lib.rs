@@ -11,6 +11,7 @@ pub mod crew;
 mod desk;
 pub mod discover;
 mod documents;
+mod json;
 pub mod kinds;
 mod links;
 mod log_time;
@@ -40,7 +41,7 @@ mod unix_sockets;
 mod whole;
 
 pub use clock::Began;
-pub use look::{Context, Look, Seen, Wanted};
+pub use look::{Context, FactSelection, Look, Seen};
 pub use observe::{Here, look_once};
 pub use observer::far::Observers;
 pub use plaintext::{Plaintext, Syntax};

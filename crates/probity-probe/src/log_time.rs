@@ -184,6 +184,9 @@ impl LogTimes {
             (Some(zone), Behind::Nothing) => (zone.as_str().trim(), zone.end()),
             _ => return Ok(None),
         };
+        if part("year").is_empty() && begins_with_year(text.as_bytes().get(end..).unwrap_or_default()) {
+            return Ok(None);
+        }
         let known = |civil: DateTime| self.zoned(civil, zone);
         let began = match part("year") {
             "" => self.in_last_year(civil, known)?,
@@ -326,12 +329,24 @@ impl Memo {
         } else {
             rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || b":.,+-".contains(byte))
         };
-        if another || second > 60 {
+        if another || second > 60 || begins_with_year(rest) {
             return None;
         }
         let nanosecond =
             self.minute.as_nanosecond() + i128::from(second) * 1_000_000_000 + i128::from(nanoseconds);
         Timestamp::from_nanosecond(nanosecond).ok()
+    }
+}
+
+/// Whether behind a time something follows that may be its year, as with `%b %d %H:%M:%S %Y`.
+fn begins_with_year(rest: &[u8]) -> bool {
+    let signs = rest.iter().take(3).take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+    match &rest[signs..] {
+        [b'1', b'9', b'0'..=b'9', b'0'..=b'9', end @ ..]
+        | [b'2', b'0', b'0'..=b'9', b'0'..=b'9', end @ ..] => {
+            end.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && !b"._-".contains(byte))
+        }
+        _ => false,
     }
 }
 
@@ -435,6 +450,15 @@ mod tests {
             let mut berlin = times(Some("Europe/Berlin"), None, now);
             assert!(berlin.of(b"2026-11-21 09:01:01 LOG:  begins").is_ok());
             assert_eq!(berlin.of(line.as_bytes()).unwrap_err().barrier, Barrier::Unsupported, "{zone}");
+        }
+        // A year behind the clock, which may be another one than this.
+        for behind in [" 2025", " 2025 x", ": 2025", " GMT 2025 x", ".123 2025", " (2025) x", " 2026 x"] {
+            let line = format!("Nov 21 09:01:05{behind}");
+            assert_eq!(times(Some("UTC"), None, now).of(line.as_bytes()), Ok(None), "{line}");
+        }
+        for behind in [" 2025-host x", " 20251 x", " 1234 x", " web2025 x"] {
+            let line = format!("Nov 21 09:01:05{behind}");
+            assert!(times(Some("UTC"), None, now).of(line.as_bytes()).is_ok_and(|at| at.is_some()), "{line}");
         }
         // Halves of the day and zones, also behind a line of the same minute: what may be none makes no line of another time.
         for behind in [
@@ -602,7 +626,14 @@ mod tests {
             ),
             (
                 "Nov 21 10:20:30 host a",
-                &["Nov 21 10:20:31 host b", "Nov 21 10:20:311 c", "Nov 22 10:20:30 d"],
+                &[
+                    "Nov 21 10:20:31 host b",
+                    "Nov 21 10:20:311 c",
+                    "Nov 22 10:20:30 d",
+                    "Nov 21 10:20:31 2025 e",
+                    "Nov 21 10:20:31, 2025: f",
+                    "Nov 21 10:20:31 2025-host g",
+                ],
             ),
         ] {
             for other in others {

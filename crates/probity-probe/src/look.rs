@@ -27,14 +27,14 @@ thread_local! {
 /// Which facts to look up, of those that are looked up only on demand.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Wanted {
+pub enum FactSelection {
     /// Every fact: `keep: all`, and `probity try`.
     All,
     /// These.
     Only(BTreeSet<String>),
 }
 
-impl Wanted {
+impl FactSelection {
     /// Whether this fact is among them.
     pub fn includes(&self, fact: &str) -> bool {
         match self {
@@ -48,7 +48,7 @@ impl Wanted {
 #[derive(Clone, Debug)]
 pub struct Context<'a> {
     /// Which on-demand facts to look up.
-    pub wanted: &'a Wanted,
+    pub wanted: &'a FactSelection,
     /// The secrets that parameters may name.
     pub secrets: &'a Secrets,
     /// When the look began, by the monotonic clock.
@@ -368,7 +368,7 @@ mod tests {
 
     fn context(secrets: &Secrets, timeout: Duration) -> Context<'_> {
         let run_began = jiff::Timestamp::UNIX_EPOCH;
-        Context { wanted: &Wanted::All, secrets, began: Instant::now(), run_began, timeout }
+        Context { wanted: &FactSelection::All, secrets, began: Instant::now(), run_began, timeout }
     }
 
     #[tokio::test]

@@ -39,7 +39,7 @@ pub trait Machines: Sync {
 
 /// What came of a command.
 #[derive(Debug)]
-pub struct Came {
+pub struct CommandResult {
     /// Its exit status; absent if it did not end by itself.
     pub exit_code: Option<i64>,
     /// What it complained of, if it did not succeed.
@@ -48,14 +48,14 @@ pub struct Came {
 }
 
 /// Runs a command that makes or removes the machine of this name, in this folder.
-pub async fn run(command: &[String], name: &str, within: Span, folder: Option<&Path>) -> Came {
+pub async fn run(command: &[String], name: &str, within: Span, folder: Option<&Path>) -> CommandResult {
     let of_operator =
         OF_OPERATOR.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
     let env: BTreeMap<String, String> =
         of_operator.chain([(OF_MACHINE.to_owned(), name.to_owned())]).collect();
     let program = Program { arguments: command, stdin: None, env: &env, folder };
     match program::run(&program, tokio::time::Instant::now() + within.0).await {
-        Err(error) => Came {
+        Err(error) => CommandResult {
             exit_code: None,
             detail: format!("it could not be started: {error}"),
             stdout: Output::default(),
@@ -70,7 +70,7 @@ pub async fn run(command: &[String], name: &str, within: Span, folder: Option<&P
                 None => format!("it was ended: it was not over within {within}: {complaint}"),
             };
             let detail = detail.trim_end_matches(": ").to_owned();
-            Came { exit_code, detail, stdout: ended.stdout }
+            CommandResult { exit_code, detail, stdout: ended.stdout }
         }
     }
 }
@@ -79,14 +79,19 @@ pub async fn run(command: &[String], name: &str, within: Span, folder: Option<&P
 ///
 /// # Errors
 /// If the system has no resources for it.
-pub fn run_now(command: &[String], name: &str, within: Span, folder: &Path) -> std::io::Result<Came> {
+pub fn run_now(
+    command: &[String],
+    name: &str,
+    within: Span,
+    folder: &Path,
+) -> std::io::Result<CommandResult> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let came = runtime.block_on(run(command, name, within, Some(folder)));
     runtime.shutdown_timeout(Duration::ZERO);
     Ok(came)
 }
 
-impl Came {
+impl CommandResult {
     /// How the machine is reached that it made, by what it printed.
     ///
     /// # Errors

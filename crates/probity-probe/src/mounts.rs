@@ -127,13 +127,19 @@ pub fn changed_since_opened(table: impl AsFd) -> std::io::Result<bool> {
 
 fn parse(line: &str) -> Result<Mount, procfs::ProcError> {
     let info = MountInfo::from_line(line)?;
-    let read_only = info.mount_options.contains_key("ro") || info.super_options.contains_key("ro");
-    let written = |(name, value): (String, Option<String>)| match value {
-        Some(value) => unescaped(&format!("{name}={value}")),
-        None => unescaped(&name),
-    };
-    let mut options: BTreeSet<String> =
-        info.mount_options.into_iter().chain(info.super_options).map(written).collect();
+    // What an error of its own keeps an ext4 from being written to stays `rw` for its mount.
+    let read_only = info.mount_options.contains_key("ro")
+        || ["ro", "emergency_ro", "shutdown"].iter().any(|option| info.super_options.contains_key(*option));
+    // Some are there several times, such as the layers of an overlay, and have to be read from the line.
+    let of_mount = line.split(' ').nth(5).unwrap_or_default();
+    let of_file_system =
+        line.split_once(" - ").and_then(|(_, rest)| rest.split(' ').nth(2)).unwrap_or_default();
+    let mut options: BTreeSet<String> = of_mount
+        .split(',')
+        .chain(of_file_system.split(','))
+        .filter(|it| !it.is_empty())
+        .map(unescaped)
+        .collect();
     if read_only {
         options.remove("rw");
     }
@@ -149,11 +155,20 @@ fn parse(line: &str) -> Result<Mount, procfs::ProcError> {
     })
 }
 
-/// The kernel writes blank, tab, newline, backslash and hash as `\` and three octal digits (fs/proc_namespace.c).
+/// The kernel writes blank, tab, newline, hash, and in options comma and equals sign, and the backslash as `\` and three octal
+/// digits (fs/proc_namespace.c, `seq_escape`).
 fn unescaped(text: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\043", "#"), ("\\134", "\\")]
-        .iter()
-        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\043", "#"),
+        ("\\054", ","),
+        ("\\075", "="),
+        ("\\134", "\\"),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 #[cfg(test)]
@@ -172,6 +187,16 @@ mod tests {
             mount.options.iter().map(String::as_str).collect::<Vec<_>>(),
             ["errors=continue", "noatime", "ro"]
         );
+        let line = r"36 35 0:40 / /m ro - overlay overlay ro,lowerdir+=/a,lowerdir+=/b\054c,lowerdir+=/a\040d,redirect_dir=on";
+        let mount = parse(line).unwrap();
+        assert_eq!(
+            mount.options.iter().map(String::as_str).collect::<Vec<_>>(),
+            ["lowerdir+=/a", "lowerdir+=/a d", "lowerdir+=/b,c", "redirect_dir=on", "ro"]
+        );
+        for option in ["emergency_ro", "shutdown"] {
+            let line = format!("36 35 98:0 / /mnt/a rw,relatime - ext4 /dev/x rw,errors=remount-ro,{option}");
+            assert!(parse(&line).unwrap().read_only, "{option}");
+        }
         assert!(parse("36 35 98:0 /").is_err());
     }
 

@@ -129,7 +129,7 @@ fn without_blanks_before(text: &str) -> &str {
 type Lines<T> = Result<Vec<Result<T, Blocked>>, Blocked>;
 
 /// What was answered of a number: its name, or that there is none.
-type Asked = BTreeMap<(Database, u32), Result<Option<String>, Blocked>>;
+type LookupCache = BTreeMap<(Database, u32), Result<Option<String>, Blocked>>;
 
 /// The files of accounts and groups, and what was asked beyond them: one reading that many looks share.
 #[derive(Debug)]
@@ -141,7 +141,7 @@ pub struct Names {
     /// Those whom the machine asks beside its files.
     of_users: Services,
     of_groups: Services,
-    asked: Mutex<Asked>,
+    asked: Mutex<LookupCache>,
     missing: Mutex<BTreeSet<(Database, u32)>>,
 }
 

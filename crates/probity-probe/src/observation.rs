@@ -8,7 +8,7 @@ use probity_plan::model::Cell;
 use probity_plan::{Artifact, Barrier, Blocked, FactType, Lane, Observation, Probe, Trial, Value};
 
 use crate::clock::Began;
-use crate::look::Wanted;
+use crate::look::FactSelection;
 use crate::observe::Sighting;
 use crate::run::Stop;
 use crate::secrets::Secrets;
@@ -50,7 +50,7 @@ pub struct Occasion<'a> {
     /// How long after the run it began.
     pub offset: Duration,
     /// Which on-demand facts were wanted.
-    pub wanted: &'a Wanted,
+    pub wanted: &'a FactSelection,
 }
 
 /// How long a look took.
@@ -122,8 +122,8 @@ impl Occasion<'_> {
         };
         let spec = probe.spec();
         for fact in spec.facts {
-            let unwanted =
-                fact.on_demand && matches!(self.wanted, Wanted::Only(facts) if !facts.contains(fact.name));
+            let unwanted = fact.on_demand
+                && matches!(self.wanted, FactSelection::Only(facts) if !facts.contains(fact.name));
             if unwanted {
                 observation.facts.remove(fact.name);
             } else if fact.ty == FactType::Interval

@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use probity_plan::model::Cell;
 use probity_plan::{Act, Blocked, Introduction, Lane, Observation, Observer, Probe, Trial, Value};
 
-use crate::look::{Context, Seen, Wanted};
+use crate::look::{Context, FactSelection, Seen};
 use crate::memory::Memories;
 use crate::observation::{Occasion, Place, Times};
 use crate::run::Stop;
@@ -39,7 +39,7 @@ pub struct Request<'a> {
     /// What to do.
     pub act: &'a Act,
     /// Which on-demand facts to look up.
-    pub wanted: &'a Wanted,
+    pub wanted: &'a FactSelection,
     /// How long it may take.
     pub timeout: Duration,
     /// Its lane.
@@ -50,7 +50,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// A look at this cell of a probe, for these facts.
-    pub(crate) fn new(place: &Place<'a>, wanted: &'a Wanted, sharing: Option<Sharing>) -> Self {
+    pub(crate) fn new(place: &Place<'a>, wanted: &'a FactSelection, sharing: Option<Sharing>) -> Self {
         let Place { probe, cell, lane, trial, .. } = *place;
         let (on, timeout) = (probe.on.as_deref(), probe.schedule.timeout.0);
         Self { probe: &probe.name, row: &cell.row, on, trial, act: &cell.act, wanted, timeout, lane, sharing }
@@ -99,7 +99,7 @@ pub struct By {
 
 /// An observer that was reached.
 #[derive(Clone, Debug)]
-pub struct Reached {
+pub struct ReachedObserver {
     /// Its number.
     pub id: u32,
     /// When, by its clock.
@@ -121,7 +121,7 @@ pub trait Observe: Sync {
     fn observe<'a>(
         &'a self,
         request: &'a Request<'a>,
-        reached: &'a dyn Fn(Reached),
+        reached: &'a dyn Fn(ReachedObserver),
     ) -> LocalBoxFuture<'a, Sighting>;
 
     /// Reaches an observer before its looks are due, if it can: finding the way takes its time, which is none of theirs.
@@ -129,7 +129,7 @@ pub trait Observe: Sync {
         &'a self,
         _on: &'a str,
         _trial: Option<&'a Trial>,
-        _reached: &'a dyn Fn(Reached),
+        _reached: &'a dyn Fn(ReachedObserver),
     ) -> LocalBoxFuture<'a, ()> {
         Box::pin(std::future::ready(()))
     }
@@ -180,7 +180,7 @@ impl Observe for Here<'_> {
     fn observe<'a>(
         &'a self,
         request: &'a Request<'a>,
-        _: &'a dyn Fn(Reached),
+        _: &'a dyn Fn(ReachedObserver),
     ) -> LocalBoxFuture<'a, Sighting> {
         Box::pin(self.look(request))
     }
@@ -197,7 +197,7 @@ pub fn look_once(
     secrets: &Secrets,
 ) -> std::io::Result<Observation> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (wanted, lane, started) = (&Wanted::All, Lane::Quiet, crate::observer::now());
+    let (wanted, lane, started) = (&FactSelection::All, Lane::Quiet, crate::observer::now());
     let place = Place { probe, cell, slot: 0, lane, trial: None };
     let kept = Occasion { place, attempt: 1, started, offset: Duration::ZERO, wanted };
     let request = Request::new(&place, wanted, None);

@@ -18,6 +18,17 @@ use crate::look::{Seen, barrier_of};
 use crate::names::Names;
 use crate::program::{self, Program};
 
+/// Whoever keeps in mind which copies of the program are on other machines, until they are removed.
+pub trait Copies: Sync {
+    /// Writes down that a copy is about to be made, and by which command it is removed.
+    ///
+    /// # Errors
+    /// If that cannot be: then none is made.
+    fn write_down(&self, name: &str, removal: Vec<String>) -> std::io::Result<()>;
+    /// It is removed.
+    fn strike(&self, name: &str);
+}
+
 /// The host's name, the user with its number, and the operating system with its kernel.
 pub fn identity() -> (String, String, String) {
     let name = rustix::system::uname();

@@ -16,10 +16,10 @@ use tokio::time::Instant;
 use crate::clock::Began;
 use crate::crew::{Crew, Job};
 use crate::desk::{Desk, record};
-use crate::look::{Seen, Wanted};
+use crate::look::{FactSelection, Seen};
 use crate::machine::Machines;
 use crate::observation::{FullObservation, Occasion, Place, Times};
-use crate::observe::{Observe, Reached, Request, Sharing, Sighting};
+use crate::observe::{Observe, ReachedObserver, Request, Sharing, Sighting};
 use crate::schedule::{Stage, stages};
 use crate::secrets::Secrets;
 
@@ -50,7 +50,7 @@ pub trait Sink {
     ///
     /// # Errors
     /// Ends the run.
-    fn reached(&mut self, observer: Reached) -> Result<(), Self::Error>;
+    fn reached(&mut self, observer: ReachedObserver) -> Result<(), Self::Error>;
     /// Takes something that befell the run.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ pub struct Runner<'a> {
     /// The plan's secrets.
     pub secrets: &'a Secrets,
     /// The on-demand facts to look up, by probe; none for a probe that is not in it.
-    pub wanted: &'a BTreeMap<String, Wanted>,
+    pub wanted: &'a BTreeMap<String, FactSelection>,
     /// The probes of whose elapsed time a claim speaks.
     pub timed: &'a BTreeSet<String>,
     /// Decides on `until`.
@@ -317,7 +317,7 @@ impl Runner<'_> {
             on: probe.on.as_deref(),
             trial,
             act: undo,
-            wanted: &Wanted::All,
+            wanted: &FactSelection::All,
             timeout: MAX_UNDO,
             lane: Lane::Quiet,
             sharing: None,
@@ -428,7 +428,7 @@ impl Runner<'_> {
         sharing: Option<Sharing>,
         desk: &Desk,
     ) -> FullObservation {
-        let nothing = Wanted::Only(BTreeSet::new());
+        let nothing = FactSelection::Only(BTreeSet::new());
         let wanted = self.wanted.get(&place.probe.name).unwrap_or(&nothing);
         let (started, offset, began) = (self.began.utc(), self.began.elapsed(), Instant::now());
         let kept = Occasion { place: *place, attempt, started, offset, wanted };

@@ -105,16 +105,20 @@ impl Unit {
         self.text("LoadState") != "not-found" || self.text("ActiveState") != "inactive"
     }
 
-    /// Whether systemd restarts it again and again: it gave up on it for that; or it restarted it [`MANY_RESTARTS`] times since
-    /// somebody last started it, and it waits for the next time or has not run for [`STEADY`] since.
+    /// Whether systemd restarts it again and again: it gave up on it for that, and not for starts by others; or it restarted it [`MANY_RESTARTS`] times since
+    /// somebody last started it, and it waits for the next time, is not yet at its main process, or has not run for [`STEADY`]
+    /// since.
     pub fn crash_looping(&self, now: Timestamp) -> bool {
+        let restarts = self.number("NRestarts").unwrap_or_default();
         if self.text("Result") == "start-limit-hit" {
-            return true;
+            return restarts > 0;
         }
-        let many = self.number("NRestarts").is_ok_and(|restarts| restarts >= MANY_RESTARTS);
-        let waits = self.text("SubState").starts_with("auto-restart");
+        let many = restarts >= MANY_RESTARTS;
+        let state = self.text("SubState");
+        let waits = state.starts_with("auto-restart") || matches!(state, "condition" | "start-pre");
         let began = self.time("ExecMainStartTimestamp", "");
-        many && (waits || began.is_ok_and(|began| now.duration_since(began) < STEADY))
+        let never = began.is_err() && self.text("ActiveState").ends_with("activating");
+        many && (waits || never || began.is_ok_and(|began| now.duration_since(began) < STEADY))
     }
 
     /// The property; empty where it has none of this name.
@@ -196,8 +200,14 @@ mod tests {
         };
         assert!(unit("3", "auto-restart", "08:00:00", "exit-code"));
         assert!(unit("3", "running", "11:51:00", "success"));
-        assert!(unit("0", "failed", "08:00:00", "start-limit-hit"));
+        assert!(unit("1", "failed", "08:00:00", "start-limit-hit"));
+        // Somebody, or a timer, started it too often.
+        assert!(!unit("0", "failed", "08:00:00", "start-limit-hit"));
         assert!(!unit("2", "auto-restart", "11:59:00", "exit-code"));
+        // What comes before the main process fails, whenever that ran last.
+        assert!(unit("3", "start-pre", "08:00:00", "success"));
+        let never = [("NRestarts", "4"), ("SubState", "stop-sigterm"), ("ActiveState", "deactivating")];
+        assert!(Unit(never.map(|(key, value)| (key.to_owned(), value.to_owned())).into()).crash_looping(now));
         assert!(!unit("30", "running", "11:49:00", "success"));
         assert!(!unit("0", "running", "11:59:59", "success"));
     }

@@ -458,12 +458,12 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::look::Wanted;
+    use crate::look::FactSelection;
     use crate::secrets::Secrets;
 
     fn context(secrets: &Secrets, began: Instant) -> Context<'_> {
         let (run_began, timeout) = (jiff::Timestamp::UNIX_EPOCH, Duration::from_secs(60));
-        Context { wanted: &Wanted::All, secrets, began, run_began, timeout }
+        Context { wanted: &FactSelection::All, secrets, began, run_began, timeout }
     }
 
     async fn looks(

@@ -87,7 +87,7 @@ fn all_accounts_are_listed_with_what_stands_out() {
         "root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/root:/bin/sh\nd:x:1:1::/:/usr/sbin/nologin\n+::::::\nopen:x:5:5::/:\n",
     ) + &instead(
         "/etc/shadow",
-        "root:$6$x$y:1:0:9:7:::\ntoor:!:1::::::\nd:*:1::::::\nopen::1::::::\n",
+        "root:$6$salt$0123456789abcdefghijKLMNOPQRSTUVWXYZ./0123456789abcdefghijKLMNOPQRSTUVWXYZ./0123456789:1:0:9:7:::\ntoor:!:1::::::\nd:*:1::::::\nopen::1::::::\n",
     );
     let Some(seen) = look_after(first.clone(), "user", &json!({ "user": "all" })) else { return };
     assert_eq!(json_of(&seen, "count"), json!(4));
@@ -105,14 +105,19 @@ fn all_accounts_are_listed_with_what_stands_out() {
 fn the_first_line_of_an_account_counts_for_its_password() {
     let first = instead(
         "/etc/passwd",
-        "root:x:0:0:root:/root:/bin/bash\ntwice:x:1:1::/:/bin/sh\nnone:x:2:2::/:/bin/sh\nno:x:3:3::/:/bin/sh\n",
+        "root:x:0:0:root:/root:/bin/bash\ntwice:x:1:1::/:/bin/sh\nnone:x:2:2::/:/bin/sh\nno:x:3:3::/:/bin/sh\nold:x:4:4::/:/bin/sh\nplain:x:5:5::/:/bin/sh\ncut:x:6:6::/:/bin/sh\n",
     ) + &instead(
         "/etc/shadow",
-        "root:$6$x$y:1:0:9:7:::\n  twice::1::::::\ntwice:!:1::::::\nnone:NP:1::::::\nno:x:1::::::\n",
+        "root:$6$salt$0123456789abcdefghijKLMNOPQRSTUVWXYZ./0123456789abcdefghijKLMNOPQRSTUVWXYZ./0123456789:1:0:9:7:::\n  twice::1::::::\ntwice:!:1::::::\nnone:NP:1::::::\nno:x:1::::::\nold:ab0123456789.:1::::::\nplain:Secret123:1::::::\ncut:$6$abc:1::::::\n",
     );
-    for (name, password) in [("twice", "empty"), ("none", "locked"), ("no", "locked")] {
+    for (name, password) in [("twice", "empty"), ("none", "locked"), ("no", "locked"), ("old", "set")] {
         let Some(seen) = look_after(first.clone(), "user", &json!({ "user": name })) else { return };
         assert_eq!(text(&seen, "password"), password, "{name}");
+    }
+    // As where a password stands instead of its hash.
+    for name in ["plain", "cut"] {
+        let Some(seen) = look_after(first.clone(), "user", &json!({ "user": name })) else { return };
+        assert_eq!(barrier(&seen, "password"), Barrier::Unsupported, "{name}");
     }
 }
 
@@ -292,8 +297,11 @@ fn a_name_service_that_gives_no_answer_is_no_word_that_nobody_is_there() {
 fn an_empty_password_field_needs_no_shadow() {
     let first = instead(
         "/etc/passwd",
-        "root:x:0:0:root:/root:/bin/bash\nopen::5:5::/:/bin/sh\nold:$1$a$b:6:6::/:/bin/sh\noff:*:7:7::/:/bin/sh\n",
-    ) + &instead("/etc/shadow", "root:$6$x$y:1:0:9:7:::\nopen:!:1::::::\n");
+        "root:x:0:0:root:/root:/bin/bash\nopen::5:5::/:/bin/sh\nold:$1$a$0123456789abcdefghijkl:6:6::/:/bin/sh\noff:*:7:7::/:/bin/sh\n",
+    ) + &instead(
+        "/etc/shadow",
+        "root:$6$salt$0123456789abcdefghijKLMNOPQRSTUVWXYZ./0123456789abcdefghijKLMNOPQRSTUVWXYZ./0123456789:1:0:9:7:::\nopen:!:1::::::\n",
+    );
     let Some(seen) = look_after(first.clone(), "user", &json!({ "user": "all" })) else { return };
     assert_eq!(json_of(&seen, "empty_passwords"), json!(["open"]));
     for (name, password) in [("root", "set"), ("open", "empty"), ("old", "set"), ("off", "locked")] {

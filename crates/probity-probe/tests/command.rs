@@ -329,7 +329,7 @@ async fn what_is_not_utf_8_is_not_text_and_hostile_text_is() {
     }
     assert_eq!(text(&run(arguments(&["printf", "%s", HOSTILE])).await, "stdout"), HOSTILE);
     let deep = "printf '%*s' 100000 '' | tr ' ' '['";
-    assert_eq!(barrier(&run(shell(deep)).await, "json"), Barrier::Protocol);
+    assert_eq!(barrier(&run(shell(deep)).await, "json"), Barrier::TooLarge);
 }
 
 #[tokio::test]

@@ -861,7 +861,12 @@ async fn hostile_answers_are_kept_as_text_or_not_at_all() {
     // Nested without end.
     let deep = "[".repeat(100_000);
     let seen = see(get(format!("http://{}/", support::says(answer("", deep.as_bytes()))))).await;
-    assert_eq!(barrier(&seen, "json"), Barrier::Protocol);
+    assert_eq!(barrier(&seen, "json"), Barrier::TooLarge);
+    assert_eq!(known(&seen, "status"), &Value::from(200));
+    // Small on its way, and more than is kept: it is not parsed either.
+    let long = format!("[{}0]", "0,".repeat(1 << 20));
+    let seen = see(get(format!("http://{}/", support::says(answer("", long.as_bytes()))))).await;
+    assert_eq!(barrier(&seen, "json"), Barrier::TooLarge);
 }
 
 #[tokio::test]

@@ -28,6 +28,9 @@ async fn a_parameter_shows_its_value_as_text_and_number() {
     assert_eq!(json_of(&seen, "numbers"), json!(range));
     assert_eq!(text(&seen, "value"), format!("{} {}", range[0], range[1]));
     assert_eq!(barrier(&seen, "number"), Barrier::Unsupported);
+    // A pattern is no name of which nothing is there.
+    let seen = look("kernel-parameter", json!({ "kernel-parameter": "kernel.osty?e" })).await;
+    assert_eq!(barrier(&seen, "exists"), Barrier::Unsupported);
 }
 
 #[test]
@@ -53,6 +56,31 @@ fn an_address_with_a_label_is_the_interfaces() {
     let all = json_of(&seen, "interfaces");
     let names: Vec<_> = all.as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
     assert!(names.contains(&json!("lo")) && !names.contains(&json!("lo:vip")), "{names:?}");
+    // A label has no colon where nobody gave it one.
+    let first = "ip link set lo up; ip addr add 10.9.0.6/32 dev lo label lovip";
+    let seen = look_after(first, "interface", &json!({ "interface": "lo" })).unwrap();
+    assert!(json_of(&seen, "addresses").as_array().unwrap().contains(&json!("10.9.0.6/32")), "{seen:?}");
+    let seen = look_after(first, "interface", &json!({ "interface": "lovip" })).unwrap();
+    assert_eq!(json_of(&seen, "exists"), json!(false));
+    // Nor is it another interface's where it is called as that one.
+    let first = "ip link add eth1 type veth peer name eth10; ip addr add 10.3.0.1/24 dev eth1 label eth10; \
+                 ip -6 addr add fd00::1/64 dev eth10 nodad";
+    for (name, addresses) in [("eth1", json!(["10.3.0.1/24"])), ("eth10", json!(["fd00::1/64"]))] {
+        let seen = look_after(first, "interface", &json!({ "interface": name })).unwrap();
+        assert_eq!(json_of(&seen, "addresses"), addresses, "{name}");
+    }
+}
+
+#[test]
+fn a_parameter_that_only_the_first_network_shows_is_not_absent_from_another() {
+    let net = || Elsewhere { unshare: &["--net"], ..Elsewhere::default() };
+    let look = |name: &str| look_elsewhere(&net(), "kernel-parameter", &json!({ "kernel-parameter": name }));
+    let Some(seen) = look("net.core.bpf_jit_enable") else { return };
+    assert_eq!(barrier(&seen, "exists"), Barrier::Unsupported);
+    // What each network has, and what is of no network.
+    let forwards = look("net.ipv4.ip_forward").unwrap();
+    assert_eq!(json_of(&forwards, "exists"), json!(true));
+    assert_eq!(json_of(&look("kernel.nosuch").unwrap(), "exists"), json!(false));
 }
 
 #[test]

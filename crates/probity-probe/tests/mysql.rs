@@ -81,6 +81,8 @@ fn server() -> Option<Server> {
     let mut mariadb = tool("mariadbd").unwrap();
     options(&mut mariadb);
     mariadb.args([&format!("--port={port}"), "--bind-address=127.0.0.1", &format!("--socket={socket}")]);
+    // Whatever it makes of new sessions.
+    mariadb.args(["--skip-character-set-client-handshake", "--character-set-server=latin1"]);
     mariadb.args([
         &format!("--ssl-cert={ca}"),
         &format!("--ssl-key={key}"),
@@ -140,6 +142,11 @@ async fn a_query_yields_typed_rows() {
     let Some(server) = server() else { return };
     let seen = see(&server, "SELECT count(*) FROM orders WHERE paid IS NULL").await;
     assert_eq!(known(&seen, "value"), &Value::from(1), "{seen:?}");
+    // In the characters that they are, though the server would send those of Latin-1.
+    let seen = see(&server, "SELECT _utf8mb4 0xc383c2bc").await;
+    assert_eq!(known(&seen, "value"), &Value::from("Ã¼"), "{seen:?}");
+    let seen = see(&server, "SELECT hex('ü')").await;
+    assert_eq!(known(&seen, "value"), &Value::from("C3BC"), "{seen:?}");
     assert_eq!(
         (known(&seen, "error_code"), text(&seen, "sqlstate"), text(&seen, "error")),
         (&Value::from(0), "00000", "")

@@ -18,7 +18,7 @@ use probity_probe::clock::Clock;
 use probity_probe::crew::{Crew, Job};
 use probity_probe::machine::Machines;
 use probity_probe::observation::Times;
-use probity_probe::observe::{Observe, Reached, Request, Sighting};
+use probity_probe::observe::{Observe, ReachedObserver, Request, Sighting};
 use probity_probe::{Began, Runner, Secrets, Seen, Sink, Stop};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -83,7 +83,7 @@ impl Observe for Script<'_> {
     fn observe<'a>(
         &'a self,
         request: &'a Request<'a>,
-        _: &'a dyn Fn(Reached),
+        _: &'a dyn Fn(ReachedObserver),
     ) -> LocalBoxFuture<'a, Sighting> {
         Box::pin(async {
             let name =
@@ -132,7 +132,7 @@ impl Sink for Lines {
     fn artifact(&mut self, _: &[u8]) -> Result<Result<String, Blocked>, Infallible> {
         panic!("nothing is long")
     }
-    fn reached(&mut self, _: Reached) -> Result<(), Infallible> {
+    fn reached(&mut self, _: ReachedObserver) -> Result<(), Infallible> {
         panic!("nobody else looks")
     }
     fn event(&mut self, what: Happening) -> Result<(), Infallible> {

@@ -70,7 +70,8 @@ fn server() -> Option<Server> {
     let server = Server { port, folder, _running: running };
     support::until("PostgreSQL answers", || server.psql("postgres", "SELECT 1").is_ok());
     let set_up = format!(
-        "CREATE ROLE auditor LOGIN PASSWORD '{PASSWORD}'; ALTER ROLE auditor SET timezone = 'Asia/Kolkata'; CREATE TABLE orders (id int, paid bool); \
+        "CREATE ROLE auditor LOGIN PASSWORD '{PASSWORD}'; ALTER ROLE auditor SET timezone = 'Asia/Kolkata'; \
+         ALTER ROLE auditor SET extra_float_digits = -3; ALTER ROLE auditor SET bytea_output = 'escape'; CREATE TABLE orders (id int, paid bool); \
          INSERT INTO orders VALUES (1, true), (2, NULL); CREATE TABLE wages (sum int); CREATE SEQUENCE numbers; \
          GRANT SELECT, INSERT, DELETE ON orders TO auditor; GRANT USAGE ON SEQUENCE numbers TO auditor"
     );
@@ -135,6 +136,11 @@ async fn a_query_yields_typed_rows() {
     assert_eq!((text(&seen, "sqlstate"), text(&seen, "error")), ("00000", ""));
     assert_eq!(known(&seen, "denied"), &Value::Bool(false));
     assert!(text(&seen, "server_version").starts_with("15."), "{seen:?}");
+
+    // With every digit, and written as ever, whatever the role says.
+    let seen = see(&server, "SELECT 0.1::float8 + 0.2::float8, 12345678::float4 AS f, 'a'::bytea AS b").await;
+    let row = serde_json::to_value(known(&seen, "rows")).unwrap();
+    assert_eq!(row, serde_json::json!([{ "?column?": 0.30000000000000004, "f": 12345678.0, "b": "\\x61" }]));
 
     let seen = see(&server, "SELECT id, paid FROM orders ORDER BY id").await;
     assert_eq!(known(&seen, "columns"), &Value::from(vec!["id", "paid"]));
@@ -483,7 +489,8 @@ async fn a_server_whose_texts_are_none_is_not_believed() {
         done(),
         [message(b'1', b""), message(b't', b"\0\0"), column(), ready()].concat(),
         [column(), row, done()].concat(),
-        done(),
+        // The statement is forgotten, and the transaction ends.
+        [message(b'3', b""), ready(), done()].concat(),
     ]);
     let seen = look(at(&address.to_string())).await;
     assert_eq!(known(&seen, "columns"), &Value::from(vec!["name"]), "{seen:?}");

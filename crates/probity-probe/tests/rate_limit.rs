@@ -584,14 +584,25 @@ async fn nonsense_is_a_barrier_and_a_server_that_goes_away_may_have_refused() {
 
 #[tokio::test]
 async fn hostile_answers_are_counted_and_not_kept() {
-    let refusal = format!(
-        "HTTP/1.1 429 {}\r\nRetry-After: {}\r\nContent-Length: 0\r\n\r\n",
-        "x".repeat(100),
-        "9".repeat(40)
-    );
-    let seen =
-        see(RateLimit { at_most: Some(5), ..act(format!("http://{}/", support::says(refusal))) }).await;
-    assert_eq!((count(&seen, "refusal"), known(&seen, "retry_after")), (429, &Value::Null));
+    let refused = async |headers: &str| {
+        let refusal = format!("HTTP/1.1 429 {}\r\n{headers}Content-Length: 0\r\n\r\n", "x".repeat(100));
+        let url = format!("http://{}/", support::says(refusal));
+        let seen = see(RateLimit { at_most: Some(5), ..act(url) }).await;
+        assert_eq!(count(&seen, "refusal"), 429);
+        seen
+    };
+    assert_eq!(known(&refused("").await, "retry_after"), &Value::Null);
+    assert_eq!(known(&refused("Retry-After: 7\r\n").await, "retry_after"), &Value::from(7));
+    // What is said otherwise is not said to be nothing.
+    let nines = format!("Retry-After: {}\r\n", "9".repeat(40));
+    for headers in [
+        nines.as_str(),
+        "Retry-After: Fri, 04 Dec 2026 07:28:00 GMT\r\n",
+        "Retry-After: -3\r\n",
+        "Retry-After: 3\r\nRetry-After: 5\r\n",
+    ] {
+        assert_eq!(barrier(&refused(headers).await, "retry_after"), Barrier::Unsupported, "{headers}");
+    }
     let body = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n{HOSTILE}", "y".repeat(1000));
     let seen = see(RateLimit { at_most: Some(3), ..act(format!("http://{}/", support::says(body))) }).await;
     assert_eq!(count(&seen, "granted"), 3, "{seen:?}");

@@ -187,6 +187,53 @@ fn settings_that_systemd_has_not_seen_and_files_that_a_pattern_names_are_not_tak
     assert_eq!(known(&seen, "needs_reload"), &Value::Bool(false));
     assert_eq!(known(&seen, "needs_restart"), &Value::Bool(true));
     machine.run("systemctl stop plain");
+
+    // A script that is executed, a file that takes the place of its unit's, a drop-in of its other name.
+    machine.write("/usr/local/bin/app", "#!/bin/bash\nwhile :; do sleep 1; done\n");
+    machine.write("/usr/lib/systemd/system/web.service", "[Service]\nExecStart=/usr/local/bin/app\n");
+    let needs = |reload: bool, restart: bool| {
+        let seen = machine.inside().look("service", &json!({ "service": "web" }));
+        let expected = (&Value::Bool(reload), &Value::Bool(restart));
+        assert_eq!((known(&seen, "needs_reload"), known(&seen, "needs_restart")), expected);
+    };
+    machine.run(
+        "chmod +x /usr/local/bin/app; touch -d '1 hour ago' /usr/local/bin/app; \
+         ln -s /usr/lib/systemd/system/web.service /etc/systemd/system/www.service; systemctl daemon-reload",
+    );
+    // The clock goes on from what was just touched.
+    machine.run("sleep 0.1; systemctl start web");
+    needs(false, false);
+    machine.write("/etc/systemd/system/web.service", "[Service]\nExecStart=/bin/sleep infinity\n");
+    needs(true, false);
+    machine.run("ln -sf /dev/null /etc/systemd/system/web.service");
+    needs(true, false);
+    machine.run("rm /etc/systemd/system/web.service; mkdir /etc/systemd/system/www.service.d");
+    needs(false, false);
+    machine.write("/etc/systemd/system/www.service.d/one.conf", "[Service]\nEnvironment=A=1\n");
+    needs(true, false);
+    machine.run("rm -r /etc/systemd/system/www.service.d; touch -d '1 hour' /usr/local/bin/app");
+    needs(false, true);
+    machine.run("systemctl stop web");
+}
+
+#[test]
+fn a_unit_that_never_comes_to_its_main_process_loops() {
+    let Some(machine) = elsewhere::machine() else { return };
+    machine.write(
+        "/etc/systemd/system/waits.service",
+        "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStartPre=/bin/sh -c 'sleep 1; exit 1'\nExecStart=/bin/sleep 5\n\
+         Restart=always\nRestartSec=20ms\n",
+    );
+    machine.run("systemctl daemon-reload; systemctl start --no-block waits");
+    let look = || machine.inside().look("service", &json!({ "service": "waits" }));
+    support::until("it was restarted, and prepares again", || {
+        let seen = look();
+        known(&seen, "restarts").as_i64().unwrap() >= 3 && text(&seen, "sub_state") == "start-pre"
+    });
+    let seen = look();
+    assert_eq!(known(&seen, "crash_looping"), &Value::Bool(true), "{seen:?}");
+    assert_eq!(barrier(&seen, "started"), Barrier::Unreachable);
+    machine.run("systemctl stop waits");
 }
 
 #[test]

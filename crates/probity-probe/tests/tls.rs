@@ -258,6 +258,72 @@ async fn a_bad_certificate_is_seen_and_not_refused() {
     assert_eq!((text(&seen, "key_type"), known(&seen, "trusted")), ("ed25519", &Value::Bool(true)));
 }
 
+/// As OpenSSL judges, also what stands between the server's certificate and the authority that we know, and that authority itself.
+#[tokio::test]
+async fn who_may_not_sign_certificates_vouches_for_none() {
+    let Some(pki) = Pki::new() else { return };
+    let authority = "critical,CA:TRUE";
+    for (root, between, says) in [
+        (format!("basicConstraints={authority},pathlen:1"), format!("basicConstraints={authority}"), ""),
+        (
+            format!("basicConstraints={authority}"),
+            format!("basicConstraints={authority}\nkeyUsage=digitalSignature"),
+            "key usage",
+        ),
+        (
+            format!("basicConstraints={authority}\nkeyUsage=cRLSign"),
+            format!("basicConstraints={authority}"),
+            "key usage",
+        ),
+        (
+            format!("basicConstraints={authority},pathlen:0"),
+            format!("basicConstraints={authority}"),
+            "PathLen",
+        ),
+        (
+            "basicConstraints=CA:FALSE".to_owned(),
+            format!("basicConstraints={authority}"),
+            "basic constraints",
+        ),
+    ] {
+        let leaf = "basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1".to_owned();
+        for (name, by, extensions) in
+            [("root", "root", &root), ("between", "root", &between), ("leaf", "between", &leaf)]
+        {
+            let file = |name: &str, ending: &str| pki.path(&format!("{name}.{ending}"));
+            std::fs::write(file(name, "ext"), extensions).unwrap();
+            let mut request = tool("openssl").unwrap();
+            request.args(["req", "-new", "-nodes", "-newkey", "rsa:2048", "-subj", &format!("/CN={name}")]);
+            support::run(request.args(["-keyout", &file(name, "key"), "-out", &file(name, "csr")]));
+            let mut sign = tool("openssl").unwrap();
+            sign.args([
+                "x509",
+                "-req",
+                "-days",
+                "9",
+                "-in",
+                &file(name, "csr"),
+                "-extfile",
+                &file(name, "ext"),
+            ]);
+            match name == by {
+                true => sign.args(["-signkey", &file(name, "key")]),
+                false => sign.args(["-CA", &file(by, "pem"), "-CAkey", &file(by, "key"), "-CAcreateserial"]),
+            };
+            support::run(sign.args(["-out", &file(name, "pem")]));
+        }
+        let (address, _running) = pki.serve("leaf", &["-cert_chain", &pki.path("between.pem")]);
+        let tls = Tls { tls: address.clone(), ca: Some(pki.path("root.pem")), ..Default::default() };
+        let seen = look(Act::Tls(tls)).await;
+        assert_eq!(known(&seen, "trusted"), &Value::Bool(says.is_empty()), "{root} {between}: {seen:?}");
+        assert!(text(&seen, "trust_error").contains(says), "{root} {between}: {seen:?}");
+        let mut openssl = tool("openssl").unwrap();
+        openssl.args(["verify", "-purpose", "sslserver", "-CAfile", &pki.path("root.pem")]);
+        openssl.args(["-untrusted", &pki.path("between.pem"), &pki.path("leaf.pem")]);
+        assert_eq!(openssl.output().unwrap().status.success(), says.is_empty(), "{root} {between}");
+    }
+}
+
 #[tokio::test]
 async fn a_key_that_is_not_for_handshakes_is_not_trusted_in_one() {
     let Some(pki) = Pki::new() else { return };

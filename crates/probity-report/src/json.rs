@@ -15,7 +15,8 @@
 //!   "log": { "entries": 120, "observations": 113, "unsigned": 0 },   // the closing entry is not counted
 //!   "signature": { "shows": "...", "does_not_show": "..." },   // what a signature shows, and what not, in words
 //!   "narrowing": [ { "thing": "...", "present": false, "says": "..." } ],   // the five things, always five
-//!   "verification": [ { "check": "tree", "status": "passed|failed|not-made", "detail": "..." } ]   // or null
+//!   "verification": [ { "check": "tree", "status": "passed|failed|not-made", "reason": "root-reached", "detail": "..." } ]
+//!                                                   // or null; what was found by its name, with its data, and in words
 //! }
 //! ```
 

@@ -264,7 +264,8 @@ fn signature(out: &mut String, contents: &Contents) -> std::fmt::Result {
     if let Some(checks) = contents.verification {
         writeln!(out, "\n| check | result | detail |\n|---|---|---|")?;
         for check in checks {
-            let (title, status, detail) = (text(check.id.title()), check.status.name(), text(&check.detail));
+            let (title, status, detail) =
+                (text(check.id.title()), check.status().name(), text(&check.detail()));
             writeln!(out, "| {title} | {status} | {detail} |")?;
         }
     }

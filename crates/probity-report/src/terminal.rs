@@ -115,7 +115,8 @@ impl Page {
                     self.labelled("note", note);
                 }
                 if !finding.telling.is_empty() {
-                    self.labelled("see entries", &said::numbers(&finding.telling));
+                    let label = if finding.telling.len() == 1 { "see entry" } else { "see entries" };
+                    self.labelled(label, &said::numbers(&finding.telling));
                 }
             }
         }

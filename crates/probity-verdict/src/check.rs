@@ -98,13 +98,7 @@ fn rows_alike(plan: &Plan, found: &mut Problems) {
         let mut seen = std::collections::BTreeMap::new();
         for (number, cell) in probe.cells.iter().enumerate() {
             let name = crate::judge::words::row(probe, &cell.row);
-            let shown = |c: &char| !probity_text::is_hidden(*c);
-            // What is ASCII is its own normal form.
-            let printed: String = match name.is_ascii() {
-                true => name.chars().filter(shown).collect(),
-                false => name.nfkc().filter(shown).collect(),
-            };
-            if let Some(first) = seen.insert(printed, number) {
+            if let Some(first) = seen.insert(printed(&name), number) {
                 let message = format!(
                     "rows {} and {} of `{}` look alike where they are printed ({}), and are not the same",
                     first + 1,
@@ -123,6 +117,13 @@ fn rows_alike(plan: &Plan, found: &mut Problems) {
             }
         }
     }
+}
+
+/// A text as people see it printed: without what does not show, and with one form of what looks alike.
+fn printed(text: &str) -> String {
+    let shown = |c: &char| !probity_text::is_hidden(*c);
+    // What is ASCII is its own normal form.
+    if text.is_ascii() { text.chars().filter(shown).collect() } else { text.nfkc().filter(shown).collect() }
 }
 
 /// Probes whose parameters alone show that no look sees anything.

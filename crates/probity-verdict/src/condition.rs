@@ -65,6 +65,8 @@ pub struct Check {
     root: tree::Typed,
     /// What it reads, `against.NAME` included, in the order of their first mention.
     facts: Vec<String>,
+    /// Whether it makes something that was seen a moment (`moment(x)`).
+    makes_moments: bool,
 }
 
 /// What came of evaluating a condition.
@@ -142,6 +144,11 @@ impl Check {
     /// The names of the second observation's facts it reads, without `against.`.
     pub fn reads_against(&self) -> impl Iterator<Item = &str> {
         self.facts.iter().filter_map(|name| name.strip_prefix(AGAINST))
+    }
+
+    /// Whether it makes something that was seen a moment, by the plan's own word (`moment(x)`).
+    pub fn makes_moments(&self) -> bool {
+        self.makes_moments
     }
 
     /// Whether it reads anything that a look of this probe sees. What reads only its slot, its row and how many attempts

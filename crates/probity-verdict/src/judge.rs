@@ -5,6 +5,7 @@
 mod admissible;
 mod census;
 mod clock;
+mod company;
 mod compare;
 pub(crate) mod control;
 pub(crate) mod denial;
@@ -34,8 +35,9 @@ use crate::verdict::Rules;
 use admissible::AdmissibleLooks;
 use census::Census;
 use clock::Shift;
+use company::{Absence, Company};
 use compare::Compare;
-use denial::{Shown, ShownByControls, ShownOfSides};
+use denial::{Grants, ShownByControls, ShownOfSides};
 use periodic::Periodic;
 use rate::Rate;
 use room::{BothWays, Room};
@@ -53,10 +55,11 @@ pub struct Judge<'p> {
     /// For each claim: what its control shows if it holds.
     shown: Vec<ShownOfSides>,
     asked: AdmissibleLooks<'p>,
+    company: Company<'p>,
     /// How far clocks moved, by the number of the observer.
     shifts: BTreeMap<u32, Shift>,
-    /// What probes did and was not taken back.
-    left_behind: Vec<Limit>,
+    /// What withholds an acceptance, whatever was found.
+    withholding: Vec<Limit>,
     /// The machines that may still be there.
     not_removed: Vec<Limit>,
     /// The trials of which times are read that were taken beside each other.
@@ -82,7 +85,7 @@ enum State<'p> {
 /// What is known when a claim is decided, besides its observations.
 struct Facts {
     /// Which denials its positive control shows to be able to be otherwise: none unless it holds.
-    control: Shown,
+    control: Grants,
 }
 
 /// What was decided about a claim.
@@ -112,6 +115,14 @@ impl Decision {
             self.settle = Some(Settle::by(vec![Step::ObserveAnew]));
         }
     }
+
+    /// Whatever was seen is not about what was to be done meanwhile, and was not.
+    fn set_aside(&mut self, absence: Absence) {
+        let Absence { act, entry } = absence;
+        self.outcome = Outcome::Undetermined;
+        self.reason = FindingReason::NothingBesideIt { act, entry };
+        self.settle = Some(Settle::by(vec![Step::ObserveAnew]));
+    }
 }
 
 impl<'p> Judge<'p> {
@@ -140,8 +151,9 @@ impl<'p> Judge<'p> {
             wanted,
             shown,
             asked: AdmissibleLooks::of(plan),
+            company: Company::of(plan),
             shifts: BTreeMap::from([(0, shift)]),
-            left_behind: Vec::new(),
+            withholding: Vec::new(),
             not_removed: Vec::new(),
             beside: timed_beside(plan, conditions),
             budget,
@@ -159,7 +171,7 @@ impl<'p> Judge<'p> {
         match what {
             Happening::Undo { probe, command, exit_code, .. } if *exit_code != Some(0) => {
                 let (probe, command) = (probe.clone(), command.clone());
-                self.left_behind.push(Limit::NotUndone { probe, command, entry });
+                self.withholding.push(Limit::NotUndone { probe, command, entry });
             }
             Happening::Down(down) if !down.is_done() => {
                 self.not_removed.push(Limit::NotRemoved { machine: down.trial.machine.clone(), entry });
@@ -174,6 +186,9 @@ impl<'p> Judge<'p> {
         if admitted.is_some() || observation.observer == 0 {
             let shift = self.shifts.entry(observation.observer).or_default();
             shift.look(observation.started, clock::began(observation), clock::slack(observation));
+        }
+        if admitted.is_some() {
+            self.company.observe(entry, observation);
         }
         let Some(wanted) = self.wanted.get(observation.probe.as_str()) else { return };
         for (claim, side) in wanted {
@@ -200,13 +215,19 @@ impl<'p> Judge<'p> {
         self.asked.unasked()
     }
 
-    /// Findings, scores and verdict. `complete` says whether the run came to its plan's end.
+    /// That the run says that it began before the run before it in the operator's ledger, which began then: no time of it can be
+    /// relied on.
+    pub fn began_before(&mut self, predecessor: jiff::Timestamp) {
+        self.withholding.push(Limit::BeganBefore { predecessor });
+    }
+
+    /// Findings, scores and verdict. `complete` says whether the run came to its plan's end: else nothing is accepted.
     pub fn conclude(self, complete: bool) -> Judgement {
         let (plan, started, limits) = (self.plan, self.started, self.limits());
-        let left_behind = !self.left_behind.is_empty();
+        let withheld = !complete || !self.withholding.is_empty();
         let mut judgement =
             Judgement { limits, ..crate::verdict::decide(plan, started, self.findings(complete)) };
-        if left_behind {
+        if withheld {
             judgement.verdict.withhold();
         }
         judgement
@@ -216,7 +237,7 @@ impl<'p> Judge<'p> {
     fn limits(&self) -> Vec<Limit> {
         let moved_us = self.shifts.values().map(|shift| shift.micros()).max().unwrap_or_default();
         let clock = (moved_us > 0).then_some(Limit::ClockSet { moved_us });
-        let others = self.left_behind.iter().chain(&self.not_removed).chain(&self.beside);
+        let others = self.withholding.iter().chain(&self.not_removed).chain(&self.beside);
         clock.into_iter().chain(others.cloned()).collect()
     }
 
@@ -256,11 +277,15 @@ impl<'p> Judge<'p> {
     fn finding(&self, at: usize, control: Option<&Finding>) -> Finding {
         let claim = &self.plan.claims[at];
         let holds = control.is_some_and(|control| control.outcome == Outcome::Holds);
-        let facts = Facts { control: if holds { self.shown[at].either() } else { Shown::default() } };
+        let facts = Facts { control: if holds { self.shown[at].either() } else { Grants::default() } };
         let (mut decision, subject) = match &self.claims[at] {
             State::Broken(why) => (broken(why.clone()), None),
             State::Open(subject, room) => (room.decide(subject, &facts), Some(subject)),
         };
+        let sides = [Some(claim.of.as_str()), claim.form.against()];
+        if let Some(absence) = sides.into_iter().flatten().find_map(|probe| self.company.lacks(probe)) {
+            decision.set_aside(absence);
+        }
         if let Some((_, first)) = subject.and_then(|subject| subject.unasked()) {
             decision.doubt(first);
         }

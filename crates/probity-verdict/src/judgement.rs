@@ -80,14 +80,14 @@ pub struct Counts {
     /// Trials that did not.
     pub failures: u64,
     /// Those among them that could not be evaluated, or are denials without a control: they help no acceptance.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub unsure: u64,
     /// Trials that could not be decided, or were never made.
     pub blocked: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-const fn is_none(count: &u64) -> bool {
+const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 

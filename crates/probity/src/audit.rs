@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use probity_audit::{Baseline, Shown, output};
+use probity_audit::{Baseline, BundleView, output};
 use probity_case::Compare;
 
 use crate::bundle;
@@ -51,7 +51,7 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
                 read.loaded.plan.rules.iter().map(|rule| (rule.label.clone(), rule.accepted)).collect();
             let (name, report) =
                 (bundle::name(path), report::render(&read, path, ReportFormat::Markdown, environment));
-            let shown = Shown {
+            let shown = BundleView {
                 bundle: &name,
                 judgement: &read.derived.judgement,
                 labels: &labels,

@@ -47,9 +47,9 @@ pub fn failure(unread: Unread<Failure>, path: &Path) -> Failure {
         Unread::Bundle { verification, plan } => (verification, plan),
     };
     let exit = Exit::of_verification(verification.outcome, false);
-    let found = verification.checks.iter().find(|check| check.status == Status::Failed);
+    let found = verification.checks.iter().find(|check| check.status() == Status::Failed);
     let message = match (verification.outcome, plan, found) {
-        (Outcome::NotABundle | Outcome::Newer, _, Some(check)) => check.detail.clone(),
+        (Outcome::NotABundle | Outcome::Newer, _, Some(check)) => check.detail(),
         (Outcome::Altered, ..) => altered(path),
         (_, Some(plan), _) => format!("Not acceptable evidence: {plan}"),
         _ => format!("{} cannot be read; see `probity verify {0}`", path.display()),

@@ -8,7 +8,7 @@ use crate::{run, terminal};
 
 /// `clean`.
 pub fn run(environment: &Environment) -> Result<Exit, Failure> {
-    let notes = run::machines(&environment.state().map_err(Failure::wrong)?);
+    let notes = run::notes(&environment.state().map_err(Failure::wrong)?);
     let cleaned = probity_case::machines::clean(&notes).map_err(Failure::failed)?;
     for one in &cleaned {
         terminal::print(&probity_report::visible(&one.to_string()))?;

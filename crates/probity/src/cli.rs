@@ -106,7 +106,7 @@ A comment on the line before accepts a finding:
     /// Draft a plan from what can be seen on this machine, and from what each port answers; everything in it is marked as discovered, not
     /// required.
     Init(InitArgs),
-    /// Remove the machines that runs left over which were killed; those of runs that go on are left alone.
+    /// Remove the machines and copies of this program that runs left over which were killed; those of runs that go on are left alone.
     ///
     /// Every run does so before it begins. Exit status: 0 nothing is left over, 4 something could not be removed.
     Clean,
@@ -179,7 +179,7 @@ pub struct HowArgs {
     /// Run only these probes; may be repeated.
     #[arg(long, value_name = "PROBE", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Stop after this long, such as 10m; what was not looked at by then stays undetermined.
+    /// Stop after this long, such as 10m; what was not looked at by then stays undetermined, nothing is accepted, and the exit status is 4.
     #[arg(long, value_name = "DURATION")]
     pub limit: Option<probity_plan::units::Span>,
     /// The greatest size of the bundle in MiB.

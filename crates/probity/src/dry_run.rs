@@ -5,14 +5,18 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use probity_plan::units::{Span, counted};
-use probity_plan::{Claim, Impact, Lane, MACHINE, Machine, Plan, Probe, TrialGroup};
+use probity_plan::{Claim, Impact, Lane, Loaded, MACHINE, Machine, Plan, Probe, TrialGroup};
 use probity_probe::MAX_UNDO;
 use probity_probe::schedule::{Stage, stages};
 use probity_verdict::{Conditions, facts_read, timed_probes};
 
-/// The text of a dry run.
-pub fn describe(plan: &Plan, conditions: &Conditions, allow: Impact, only: &[String]) -> String {
-    let heading = format!("Nothing was done. A run with --allow {allow} would do this, in this order:");
+/// The text of a dry run, with the digest by which a bundle names the plan.
+pub fn describe(loaded: &Loaded, conditions: &Conditions, allow: Impact, only: &[String]) -> String {
+    let plan = &loaded.plan;
+    let digest = probity_evidence::digest(loaded.resolved().as_bytes());
+    let heading = format!(
+        "The resolved plan's SHA-256: {digest}\nNothing was done. A run with --allow {allow} would do this, in this order:"
+    );
     // What it would take to run the others too is told with them.
     let done = |probe: &Probe| only.is_empty() || only.contains(&probe.name);
     stages_of(plan, conditions, (allow, only), done, &heading)

@@ -1,6 +1,6 @@
 //! `reproduce`: the same plan observed anew, into a bundle that cites the old one.
 
-use probity_case::comparison::{Comparison, Shown};
+use probity_case::comparison::{Comparison, Reproduction};
 use probity_case::{Compare, Order};
 use probity_evidence::writer::WriteError;
 
@@ -38,15 +38,16 @@ pub fn run(args: &ReproduceArgs, environment: &Environment) -> Result<Exit, Fail
     };
     let secrets = run::secrets(&order, environment)?;
     let done = run::carry_out(&order, &secrets, &args.how, environment)?;
-    run::print(&done, &order, &args.how, environment)?;
+    let comparison = Comparison::of(&read.derived.judgement, &done.derived.judgement);
+    let of_whole = Some(&comparison).filter(|_| done.interrupted.is_none());
+    run::print(&done, &order, of_whole, &args.how, environment)?;
     if done.interrupted.is_some() {
         return Ok(Exit::Failed);
     }
-    let comparison = Comparison::of(&read.derived.judgement, &done.derived.judgement);
     terminal::complain(&comparison.to_string());
     Ok(match comparison.result() {
-        Shown::Again => Exit::Fine,
-        Shown::Contradicted => Exit::Against,
-        Shown::NotAll => Exit::Open,
+        Reproduction::Again => Exit::Fine,
+        Reproduction::Contradicted => Exit::Against,
+        Reproduction::NotAll => Exit::Open,
     })
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use probity_case::machines::{Cleaned, clean};
-use probity_case::{CaseError, Done, Order, Permitted};
-use probity_evidence::machines::Notes;
+use probity_case::{CaseError, Comparison, Done, Order, Permitted};
+use probity_evidence::left_over::Notes;
 use probity_evidence::{Gap, Key, Ledger};
 use probity_plan::{Cause, Loaded, Plan};
 use probity_probe::{Began, Secrets, Stop};
@@ -30,12 +30,7 @@ pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
     };
     let Some(output) = args.output.as_deref().filter(|_| !args.dry_run) else {
         plan::warn(&checked()?);
-        terminal::print(&dry_run::describe(
-            &loaded.plan,
-            &conditions,
-            args.how.allow.into(),
-            &args.how.only,
-        ))?;
+        terminal::print(&dry_run::describe(&loaded, &conditions, args.how.allow.into(), &args.how.only))?;
         return Ok(Exit::Fine);
     };
     let inputs = plan::values(&args.plan.inputs)?;
@@ -49,7 +44,7 @@ pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
         plan::warn(&warnings);
         carry_out(&order, &secrets, &args.how, environment)
     })?;
-    print(&done, &order, &args.how, environment)?;
+    print(&done, &order, None, &args.how, environment)?;
     Ok(exit(&done))
 }
 
@@ -86,13 +81,13 @@ pub fn order<'a>(
         challenge: how.signing.challenge.clone(),
         max_size: how.max_size.saturating_mul(1 << 20),
         reproduces: None,
-        machines: environment.state().ok().map(|state| machines(&state)),
+        notes: environment.state().ok().map(|state| notes(&state)),
     }
 }
 
-/// Where machines are written down, below the state directory.
-pub fn machines(state: &Path) -> Notes {
-    Notes::at(state.join("machines"))
+/// Where it is written down what runs make and remove again, below the state directory.
+pub fn notes(state: &Path) -> Notes {
+    Notes::at(state.join("left-over"))
 }
 
 /// The secrets of the plan. Read once: one may come through a pipe.
@@ -107,11 +102,11 @@ pub fn carry_out(
     how: &HowArgs,
     environment: &Environment,
 ) -> Result<Done, Failure> {
-    match &order.machines {
+    match &order.notes {
         // What runs left over that were killed: nobody else may come to remove it.
         Some(notes) => {
             let cleaned =
-                clean(notes).map_err(|error| Failure::failed(format!("left-over machines: {error}")))?;
+                clean(notes).map_err(|error| Failure::failed(format!("what runs left over: {error}")))?;
             cleaned
                 .iter()
                 .filter(|it| !matches!(it, Cleaned::Alive(_)))
@@ -174,10 +169,11 @@ fn signing(args: &SigningArgs, environment: &Environment) -> Result<(Key, Ledger
     Ok((key, Ledger::open(&ledger).map_err(Failure::of)?))
 }
 
-/// Prints the verdict and where everything is.
+/// Prints the verdict and where everything is; for programs also how it compares with the run that it reproduces.
 pub fn print(
     done: &Done,
     order: &Order<'_>,
+    comparison: Option<&Comparison<'_>>,
     how: &HowArgs,
     environment: &Environment,
 ) -> Result<(), Failure> {
@@ -191,6 +187,7 @@ pub fn print(
             "bundle": order.bundle,
             "accepted": contents.accepted(),
             "interrupted": done.interrupted,
+            "comparison": comparison.map(Comparison::json),
             "judgement": probity_verdict::wording::judgement(plan, &done.derived.judgement),
         })
         .to_string(),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use probity_case::machines::Maker;
 use probity_plan::kinds::KINDS;
 use probity_plan::{Barrier, Blocked, FactType, Impact, KindSpec, Observation, Plan, Probe, Value};
 use probity_probe::{Began, Observers, Secrets, look_once, single_probe};
@@ -10,6 +11,7 @@ use probity_probe::{Began, Observers, Secrets, look_once, single_probe};
 use crate::cli::{Output, TryArgs};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
+use crate::run::notes;
 use crate::{plan, terminal};
 
 /// `try`.
@@ -42,7 +44,9 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
     if let Some(twice) = (1..chosen.len()).find(|at| chosen[..*at].contains(&chosen[*at])) {
         return Err(Failure::wrong(format!("the probe `{}` is named twice; name it once", chosen[twice])));
     }
-    let observers = Observers::new(&loaded, &secrets, Began::now(), args.allow.into());
+    let notes = environment.state().ok().map(|state| notes(&state));
+    let maker = Maker::new(notes.as_ref(), "of `probity try`");
+    let observers = Observers::new(&loaded, &secrets, Began::now(), args.allow.into(), &maker);
     let mut seen_all = true;
     let mut json = Vec::new();
     for probe in loaded.probes.iter().filter(|probe| chosen.is_empty() || chosen.contains(&probe.name)) {

@@ -108,13 +108,11 @@ fn conclusion(outcome: Outcome, compared: bool) -> &'static str {
 fn describe(verification: &Verification, compared: bool) -> String {
     let mut out = String::new();
     for check in &verification.checks {
-        let word = match check.status {
-            Status::Passed => "passed  ",
-            Status::Failed => "FAILED  ",
-            Status::NotMade => "not made",
+        let word = match check.status() {
+            Status::Failed => "FAILED",
+            status => status.name(),
         };
-        let colon = if check.detail.is_empty() { "" } else { ": " };
-        _ = writeln!(out, "{word}  {}{colon}{}", check.id.title(), check.detail);
+        _ = writeln!(out, "{word:8}  {}: {}", check.id.title(), check.detail());
     }
     if let Some(key) = &verification.fingerprint {
         _ = writeln!(out, "\nSigned by {key}");

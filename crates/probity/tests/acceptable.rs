@@ -67,6 +67,44 @@ fn a_bundle_in_order_is_read_by_all() {
 }
 
 #[test]
+fn what_its_reader_may_not_read_is_not_called_altered() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    if !support::is_root("only root runs it as somebody else") {
+        return;
+    }
+    let home = good();
+    // Where somebody else may read, and the program too.
+    let open =
+        |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    open(&home.path(""), 0o755);
+    let program = home.path("probity");
+    std::fs::copy(env!("CARGO_BIN_EXE_probity"), &program).unwrap();
+    let bundle = home.path("b.probity");
+    for folder in [&bundle, &bundle.join("artifacts")] {
+        open(folder, 0o755);
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_file()).for_each(|file| open(&file, 0o644));
+    }
+    let verify = || {
+        let mut verify = std::process::Command::new(&program);
+        verify.args(["verify", "b.probity"]).current_dir(home.path("")).env_clear().uid(65534).gid(65534);
+        verify.output().unwrap()
+    };
+    assert_eq!(code(&verify()), 2, "{}", stdout(&verify()));
+    for name in ["report.html", "checkpoint.sig", "plan.yaml", "evidence.jsonl"] {
+        let file = bundle.join(name);
+        open(&file, 0o600);
+        let unread = verify();
+        let said = stdout(&unread) + &stderr(&unread);
+        assert_eq!(code(&unread), 3, "{name}: {said}");
+        assert!(said.contains(name) && said.contains("Permission denied"), "{name}: {said}");
+        assert!(!said.contains("ALTERED"), "{name}: {said}");
+        open(&file, 0o644);
+    }
+}
+
+#[test]
 fn a_bundle_of_a_stranger_is_no_acceptable_evidence() {
     let (home, stranger) = (good(), Home::new());
     copy(&home.path("b.probity"), &stranger.path("b.probity"));

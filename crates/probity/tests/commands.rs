@@ -244,6 +244,9 @@ fn a_dry_run_names_every_claim_that_stays_undetermined() {
     );
     let dry = home.run(&["run", "plan.yaml", "--dry-run"]);
     assert_eq!(code(&dry), 0, "{}", stderr(&dry));
+    let digest = stdout(&dry)
+        .lines()
+        .find_map(|line| Some(line.strip_prefix("The resolved plan's SHA-256: ")?.to_owned()));
     let (_, told) = stdout(&dry).split_once("in all.\n").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     assert_eq!(
         told,
@@ -256,6 +259,9 @@ fn a_dry_run_names_every_claim_that_stays_undetermined() {
     assert!(allowed.ends_with("in all.\n"), "{allowed}");
     // A run says the same.
     home.run(&["run", "plan.yaml", "-o", "out.probity"]);
+    let first = stdout(&home.run(&["show", "out.probity", "0", "--format", "json"]));
+    let first: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(first["resolved_sha256"].as_str(), digest.as_deref());
     let report = stdout(&home.run(&["report", "out.probity"]));
     for claim in ["changed", "moved", "same", "last"] {
         assert!(report.contains(&format!("undetermined    {claim}")), "{claim}: {report}");
@@ -424,6 +430,13 @@ fn reproduce_observes_anew_and_compares() {
     let other = home.run(&["reproduce", "out.probity", "-o", "other.probity"]);
     assert_eq!(code(&other), 1, "{}{}", stdout(&other), stderr(&other));
     assert!(stderr(&other).contains("right: holds before, fails now"), "{}", stderr(&other));
+    let program = home.run(&["reproduce", "out.probity", "-o", "program.probity", "--format", "json"]);
+    let program: serde_json::Value = serde_json::from_str(&stdout(&program)).unwrap();
+    let comparison = &program["comparison"];
+    assert_eq!(
+        (&comparison["result"], &comparison["contradicted"]),
+        (&"contradicted".into(), &serde_json::json!(["right"]))
+    );
     let stranger = Home::new();
     let refused = stranger.run(&["reproduce", home.path("out.probity").to_str().unwrap(), "-o", "x.probity"]);
     assert_eq!(code(&refused), 2, "{}", stderr(&refused));

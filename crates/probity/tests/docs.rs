@@ -149,6 +149,7 @@ fn the_command_line_reference_is_what_help_prints() {
         &["plan", "check"],
         &["plan", "schema"],
         &["init"],
+        &["clean"],
     ];
     for command in commands {
         let output = probity().args(*command).arg("--help").env("COLUMNS", "100").output().unwrap();

@@ -66,10 +66,11 @@ impl Sshd {
                 file("user")
             ),
         );
-        // As root it wants a folder and a user of the system's, which are there only for it.
+        // As root it wants a folder and a user of the system's, which are there only for it; and where it is nobody can become anybody.
         let script = "mount -t tmpfs none /run; mkdir /run/sshd; \
                       { cat /etc/passwd; echo sshd:x:64022:65534::/run/sshd:/bin/false; } > /run/passwd; \
-                      mount --bind /run/passwd /etc/passwd; exec \"$@\"";
+                      mount --bind /run/passwd /etc/passwd; \
+                      if sudo=$(command -v sudo); then mount --bind /dev/null \"$sudo\"; fi; exec \"$@\"";
         let server = Command::new("unshare")
             .args(["--mount", "sh", "-ec", script, "sh"])
             .arg(debian.join("usr/sbin/sshd"))
@@ -109,6 +110,17 @@ impl Sshd {
         self.probity(&["run", "plan.yaml", "-o", bundle, "--allow", allow]).output().unwrap()
     }
 
+    /// A run into `out.probity` that copies the program just now.
+    fn run_that_copies(&self, before: &[String]) -> Child {
+        let far = "far: { ssh: box }";
+        let probes = ["marker: { file: /etc/hostname, on: far }"];
+        self.home.write("plan.yaml", &plan(far, &probes, &["there: { of: marker, check: exists }"]));
+        let mut run = self.probity(&["run", "plan.yaml", "-o", "out.probity", "--allow", "write"]);
+        let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        until("it is being copied", || Self::copies() != before);
+        run
+    }
+
     /// Ends whoever serves a connection; the server goes on. Those who listen are its own children.
     fn cut(&self) {
         let server = self.server.id();
@@ -117,6 +129,11 @@ impl Sshd {
             let child = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
             _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
         }
+    }
+
+    /// How many copies are written down.
+    fn notes(&self) -> usize {
+        std::fs::read_dir(self.home.path(".local/state/probity/left-over")).unwrap().count()
     }
 
     /// Copies of the program that somebody left behind.
@@ -170,6 +187,7 @@ fn another_machine_is_reached_by_the_operator_s_own_ssh() {
         assert_eq!(code(&verify), 0, "{observer}: {}", stdout(&verify));
     }
     assert_eq!(Sshd::copies(), before);
+    assert_eq!(sshd.notes(), 0);
 }
 
 #[test]
@@ -199,7 +217,7 @@ fn a_way_that_is_closed_or_leads_to_somebody_else_is_a_barrier() {
     // Whoever it is to become there is not to be had: the copy that did not start is taken back.
     let before = Sshd::copies();
     closed("{ ssh: box, become: sudo }", "s.probity", "sudo");
-    assert_eq!(Sshd::copies(), before);
+    assert_eq!((Sshd::copies(), sshd.notes()), (before, 0));
     // The host's key is no more the one that is known.
     let known = std::fs::read_to_string(sshd.home.path("known_hosts")).unwrap();
     let public = std::fs::read_to_string(sshd.home.path("other.pub")).unwrap();
@@ -247,20 +265,40 @@ fn a_connection_that_is_cut_while_the_program_is_copied_leaves_nothing_behind() 
     }
     let sshd = Sshd::start();
     let before = Sshd::copies();
-    let text = plan(
-        "far: { ssh: box }",
-        &["marker: { file: /etc/hostname, on: far }"],
-        &["there: { of: marker, check: exists }"],
-    );
-    sshd.home.write("plan.yaml", &text);
-    let mut run = sshd.probity(&["run", "plan.yaml", "-o", "out.probity", "--allow", "write"]);
-    let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    until("it is being copied", || Sshd::copies() != before);
+    let run = sshd.run_that_copies(&before);
     sshd.cut();
     let run = run.wait_with_output().unwrap();
     assert_eq!(code(&run), 2, "{}{}", stdout(&run), stderr(&run));
     assert!(introductions(&log(&sshd.home, "out.probity")).is_empty());
     until("nothing is left of it", || Sshd::copies() == before);
+}
+
+#[test]
+fn a_copy_that_nobody_there_could_remove_is_removed_by_clean() {
+    if !is_root("only root enters namespaces") {
+        return;
+    }
+    let sshd = Sshd::start();
+    let before = Sshd::copies();
+    let mut run = sshd.run_that_copies(&before);
+    // Both ends of it are gone at once, as after a power cut.
+    let shell = |signal: &str| {
+        let pattern = "^sh -c umask 077.*p=/tmp/probity-agent-";
+        assert!(Command::new("pkill").args([signal, "-f", pattern]).status().unwrap().success());
+    };
+    shell("-STOP");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    shell("-KILL");
+    assert_ne!(Sshd::copies(), before);
+    let clean = sshd.probity(&["clean"]).output().unwrap();
+    assert_eq!(code(&clean), 0, "{}{}", stdout(&clean), stderr(&clean));
+    assert!(
+        stdout(&clean).contains("removed by ssh") && stdout(&clean).contains("box"),
+        "{}",
+        stdout(&clean)
+    );
+    assert_eq!((Sshd::copies(), sshd.notes()), (before, 0));
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn left(home: &Home) -> (usize, usize) {
         let names = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().file_name());
         names.filter(|name| name.to_string_lossy().starts_with(is)).count()
     };
-    (count(home.path(""), "made-"), count(home.path(".local/state/probity/machines"), "probity-"))
+    (count(home.path(""), "made-"), count(home.path(".local/state/probity/left-over"), "probity-"))
 }
 
 /// A long run under way, in its trial.

@@ -170,6 +170,19 @@ async fn a_lost_service_is_said_and_found_again() {
     live_pictures(&browser).await;
 }
 
+/// A rate of 0 holds a picture where it is, without an error, as a decoder that is starved does; what begins anew has its own rate again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_stands_still_begins_anew() {
+    let Some(browser) = Browser::start(1280).await else { return };
+    let service = Installation::new(CAMERAS);
+    let service = service.start();
+    browser.sign_in(service.clients, &token(Role::Viewer)).await;
+    live_pictures(&browser).await;
+    browser.look("all('[data-device=yard] video')[0].playbackRate = 0").await;
+    browser.until("all('[data-device=yard] .picture-note')[0].textContent.includes('stood still')").await;
+    live_pictures(&browser).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_expires_ends_the_session_with_a_word() {
     let Some(browser) = Browser::start(1280).await else { return };

@@ -66,12 +66,14 @@ pub struct Finding {
 }
 
 /// What a run needs to go on from write to write, beside leadership.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Terms<'a> {
     /// Told to stop, it begins no other write.
     pub stop: &'a CancellationToken,
     /// Whether it goes on while the configuration says paused, or outside the windows.
     pub any_time: bool,
+    /// Asked before each mark and deletion: whether something happened at the source since the plan was made.
+    pub is_outdated: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// How writing a plan went.
@@ -121,10 +123,10 @@ impl Fabric {
         let pause = config.pause.iter().map(|text| text.parse::<SourceRef>());
         let pause = pause.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         let source = Source::new(config.access(), config.scope(), config.kubernetes.deadline.duration());
-        let leader = config.lease.as_ref().map(|lease| {
+        let leader = config.lease.as_ref().zip(config.lease_place()).map(|(lease, (namespace, name))| {
             let settings = LeaseSettings {
-                namespace: lease.namespace.clone(),
-                name: lease.name.clone(),
+                namespace: namespace.to_owned(),
+                name,
                 identity: instance.to_owned(),
                 duration: lease.duration.duration(),
             };
@@ -174,7 +176,7 @@ impl Fabric {
     /// Keeps what NetBox refused for the next process, beside creations of other processes that NetBox may still carry out.
     pub fn keep_refused(&self, quarantine: &Quarantine) {
         let (before, now) = (self.refused_before(), Timestamp::now());
-        let others = unanswered(&before).filter(|(_, entry)| now < entry.until);
+        let others = unanswered(&before).filter(|(_, entry)| entry.is_waiting(now));
         let kept = others.chain(entries(quarantine)).collect();
         refusals::save(&self.home.quarantine(self.name()), &kept);
     }
@@ -243,9 +245,10 @@ impl Fabric {
         found: Finding,
         snapshot: &Snapshot,
         inventory: &Inventory,
+        policy: &Policy,
         quarantine: &Quarantine,
     ) -> Finding {
-        self.compare(found.comparison.desired, snapshot, inventory, &self.policy, quarantine)
+        self.compare(found.comparison.desired, snapshot, inventory, policy, quarantine)
     }
 
     fn compare(
@@ -371,7 +374,8 @@ impl Fabric {
             }
         };
         let now = Timestamp::now();
-        let options = RunOptions { message: &message, now, may_write: &permit };
+        let options =
+            RunOptions { message: &message, now, may_write: &permit, is_outdated: terms.is_outdated };
         let mut on_outcome = |change: &Change, outcome: &Outcome| {
             let write = Write::new(change, outcome);
             *match write.outcome {
@@ -399,7 +403,6 @@ impl Fabric {
         if let Some(error) = failure {
             written.stopped = Some(format!("the history cannot be kept: {error}"));
         }
-        written.read_anew = self.bring_up_to_date(inventory, plan, applied).await;
         let ended = Record::Ended {
             run: run.to_owned(),
             at: Timestamp::now(),
@@ -411,6 +414,12 @@ impl Fabric {
         };
         if let Err(error) = history.append(&ended) {
             written.stopped = Some(format!("the history cannot be kept: {error}"));
+        }
+        // Who stops needs it no more, and others wait for the lease.
+        tokio::select! {
+            biased;
+            () = terms.stop.cancelled() => {}
+            read_anew = self.bring_up_to_date(inventory, plan, applied) => written.read_anew = read_anew,
         }
         Ok(written)
     }

@@ -15,6 +15,7 @@ pub mod home;
 pub mod lock;
 pub mod log;
 pub mod looking;
+pub mod marks;
 pub mod metrics;
 pub mod observe;
 pub mod patience;

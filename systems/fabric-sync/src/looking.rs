@@ -67,9 +67,9 @@ impl Looking {
         self.updated.extend(plan.changes.iter().map(|change| change.object.clone()));
     }
 
-    /// Takes what happened meanwhile into what was `read`; `sides` are both as they were followed. Whether a watch alone says of an object
-    /// that it is gone.
-    pub fn bring_up_to_date(self, read: &mut Look, sides: Option<Sides>) -> bool {
+    /// Takes what happened meanwhile into what was `read`; `sides` are both as they were followed. The objects of which a watch alone told
+    /// something.
+    pub fn bring_up_to_date(self, read: &mut Look, sides: Option<Sides>) -> BTreeSet<SourceRef> {
         if let Some(sides) = sides {
             if self.read_anew {
                 // An object that we created may be missing in what was read: it would be created again.
@@ -80,9 +80,11 @@ impl Looking {
             }
         }
         let snapshot = &mut read.reading.snapshot;
-        self.events
+        let told = self
+            .events
             .into_iter()
-            .fold(false, |gone, (reference, event)| replay(snapshot, &reference, event) || gone)
+            .filter_map(|(reference, event)| replay(snapshot, &reference, event).then_some(reference));
+        told.collect()
     }
 }
 
@@ -96,13 +98,13 @@ fn put_newer(inventory: &mut Inventory, written: &Actual) {
 }
 
 /// Takes in what a watch told while the list was read. The list may be newer: then the same watch, which goes on, tells that too, and
-/// until then the object is as it was followed before. That one is gone holds for itself, and for no other of its name. Whether it goes by
-/// that.
+/// until then the object is as it was followed before. That one is gone holds for itself, and for no other of its name. Whether the
+/// object is as the watch told.
 fn replay(snapshot: &mut Snapshot, reference: &SourceRef, event: Event) -> bool {
     match event {
         Event::Applied { kind, object } => {
             snapshot.apply_object(kind, object);
-            false
+            true
         }
         Event::Deleted { object, .. } => {
             let uid = object.pointer("/metadata/uid").and_then(|uid| uid.as_str());

@@ -19,8 +19,11 @@ pub fn observe(snapshot: &Snapshot, heartbeat: Duration, now: Timestamp) -> Obse
     if let Some((kind, why)) = observations.unread {
         observed.unknown.push(format!("{kind}: {why}"));
     }
-    for SwitchObservation { switch, report } in observations.switches {
+    for SwitchObservation { switch, report, malformed } in observations.switches {
         match report {
+            None if let Some(reason) = malformed => {
+                observed.unknown.push(format!("{}: its agent cannot be understood: {reason}", switch.name));
+            }
             None => observed.unknown.push(format!("{}: it has no agent", switch.name)),
             Some(report) => take_in(&mut observed, &switch.name, &report, heartbeat, now),
         }

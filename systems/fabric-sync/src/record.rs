@@ -276,7 +276,8 @@ impl WriteOutcome {
             | Outcome::Failed(_)
             | Outcome::Skipped(_)
             | Outcome::NotTried
-            | Outcome::MayNotWrite => WriteOutcome::Open,
+            | Outcome::MayNotWrite
+            | Outcome::Outdated => WriteOutcome::Open,
         }
     }
 }
@@ -292,6 +293,9 @@ fn describe(outcome: &Outcome) -> Option<String> {
         Outcome::Stale => Some("it was changed since it was read".into()),
         Outcome::Skipped(needed) => Some(format!("it needs {needed}, which was not written")),
         Outcome::NotTried => Some("not tried, because NetBox failed before".into()),
+        Outcome::Outdated => {
+            Some("not tried, because something changed at the source meanwhile; it is compared anew".into())
+        }
         Outcome::MayNotWrite => Some("not tried, because this instance may not write any more".into()),
     }
 }

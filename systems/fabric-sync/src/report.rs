@@ -261,7 +261,7 @@ impl Report {
         self.kinds_unread = comparison.further_kinds.as_ref().err().cloned();
         self.held = plan.held.iter().take(MAX_LISTED).map(held_line).collect();
         self.held_count = plan.held.len();
-        self.deletions_to_confirm = plan.held.iter().filter(|held| needs_confirmation(held)).count();
+        self.deletions_to_confirm = plan.held.iter().filter(|held| held.reason.needs_confirmation()).count();
         self.quarantine = quarantine
             .entries()
             .filter(|(_, entry)| entry.cause == QuarantineCause::Refused)
@@ -348,12 +348,6 @@ pub fn group_unread<'a>(lists: impl Iterator<Item = (String, &'a Unread)>) -> Ve
         _ => format!("{}: {why}", names.join(", ")),
     };
     reasons.into_iter().map(line).collect()
-}
-
-/// Whether somebody's word is awaited: the only holds that time or another's deed does not end.
-fn needs_confirmation(held: &HeldChange) -> bool {
-    use fabric_model::plan::HoldReason;
-    matches!(held.reason, HoldReason::Ceiling { .. } | HoldReason::EmptyKind(_))
 }
 
 fn held_line(held: &HeldChange) -> HeldLine {

@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 
 use fabric_kubernetes::source::Watches;
 use fabric_kubernetes::{Arrival, Event};
-use fabric_model::plan::DeleteReason;
-use fabric_model::{
-    Action, Change, Comparison, Inventory, Kind, Plan, Quarantine, Snapshot, SourceRef, Summary,
-};
+use fabric_model::plan::HoldReason;
+use fabric_model::{Comparison, Inventory, Kind, Plan, Policy, Quarantine, Snapshot, SourceRef};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::fabric::{Fabric, Finding, Look, Terms, Written};
 use crate::history::History;
 use crate::looking::Looking;
+use crate::marks::Marks;
 use crate::metrics::Metrics;
 use crate::observe::observe;
 use crate::patience::Patience;
@@ -53,6 +53,9 @@ pub struct Worker {
     quarantine: Quarantine,
     sides: Option<Sides>,
     watches: Option<Watches>,
+    /// Of what watches told something since both sides were read whole.
+    told: BTreeSet<SourceRef>,
+    marks: Marks,
     patience: Patience,
     /// The look that is under way.
     looking: Option<Looking>,
@@ -120,6 +123,8 @@ impl Worker {
             report,
             sides: None,
             watches: None,
+            told: BTreeSet::new(),
+            marks: Marks::default(),
             patience,
             looking: None,
             next_look: Instant::now(),
@@ -212,25 +217,23 @@ impl Worker {
     async fn end_look(&mut self, mut look: Look, stop: &CancellationToken) {
         let Some(looking) = self.looking.take() else { return };
         let (trigger, reading_begun) = (looking.trigger, looking.begun);
-        let mut policy = self.fabric.policy.clone();
+        self.look_took = reading_begun.elapsed();
         if looking.is_alone {
             self.take_waiting(&look.reading.snapshot);
             self.watches = Some(self.fabric.source.watch(&look.reading));
-        } else if looking.bring_up_to_date(&mut look, self.sides.take()) {
-            // Nothing is deleted because a watch said so: that takes a look which began afterwards.
-            policy.deletions = false;
-            self.next_look = Instant::now() + LEAST_DISTANCE;
-            self.next_trigger = Trigger::Watch;
+            self.told.clear();
+        } else {
+            self.told = looking.bring_up_to_date(&mut look, self.sides.take());
         }
+        let standstill = self.fabric.standstill(Timestamp::now());
+        let policy = self.policy(standstill.as_ref(), &look.inventory);
         let finding = self.fabric.find(&look.reading.snapshot, &look.inventory, &policy, &self.quarantine);
-        self.look_took = reading_begun.elapsed();
         self.metrics.count_look(self.fabric.name(), self.look_took);
         self.looked_at = Instant::now();
         self.count_errors(&finding.comparison);
         let wait = self.patience.after_look(finding.comparison.is_all_read());
         self.next_look = self.next_look.min(self.looked_at + wait);
         let run = name_run(look.begun);
-        let standstill = self.fabric.standstill(Timestamp::now());
         if self.history.is_err() {
             self.history = self.fabric.history(self.key_file.clone()).map_err(|error| error.to_string());
         }
@@ -248,7 +251,27 @@ impl Worker {
         self.stand_by(&finding.plan, standstill.as_ref());
         self.left_plan.clone_from(&finding.plan.digest);
         let as_of = self.report.as_of.map_or(begun, |told| told.max(begun));
+        self.await_look(&finding.plan);
         self.deal(sides, finding, (&run, trigger), standstill, as_of, stop).await;
+    }
+
+    /// What stands before a deletion now. Where nothing is written, it is told what would be.
+    fn policy(&mut self, standstill: Option<&Standstill>, inventory: &Inventory) -> Policy {
+        let told = if standstill.is_none() { self.told.clone() } else { BTreeSet::new() };
+        self.marks.look(inventory);
+        let grace = Duration::try_from(self.fabric.policy.grace).unwrap_or_default();
+        let fresh_marks = self.marks.fresh(grace);
+        Policy { told, fresh_marks, ..self.fabric.policy.clone() }
+    }
+
+    /// What is taken away on a watch's word waits for a look that begins afterwards: soon, though no more than half of the
+    /// time is spent with looks.
+    fn await_look(&mut self, plan: &Plan) {
+        // After trouble the next look is soon anyway, and not sooner for this; one that is under way may be enough.
+        if awaits_look(plan) && self.looking.is_none() && !self.patience.is_troubled() {
+            self.next_trigger = Trigger::Watch;
+            self.next_look = self.next_look.min(self.looked_at + self.look_took.max(LEAST_DISTANCE));
+        }
     }
 
     /// Another instance writes what is missing, and no watch tells when it has: what is not as the last look left it is looked at again soon,
@@ -271,7 +294,8 @@ impl Worker {
         }
     }
 
-    /// Takes in what watches told, and writes at once what follows. Only a deletion needs a look at both sides whole first.
+    /// Takes in what watches told, and writes at once what follows. Only what takes something away because its source is gone needs a look at
+    /// both sides whole first.
     async fn follow(&mut self, arrivals: Vec<Arrival>, stop: &CancellationToken) {
         let Some(mut sides) = self.sides.take() else { return };
         let mut is_concerned = false;
@@ -284,10 +308,14 @@ impl Worker {
                 looking.note_event(&event);
             }
             match event {
-                Event::Applied { kind, object } => sides.snapshot.apply_object(kind, object),
+                Event::Applied { kind, object } => {
+                    self.told.extend(reference(kind, &object));
+                    sides.snapshot.apply_object(kind, object);
+                }
                 Event::Deleted { kind, object } => {
                     if let Some(reference) = reference(kind, &object) {
                         sides.snapshot.remove_object(&reference);
+                        self.told.insert(reference);
                     }
                 }
                 Event::Lost { kind, why } => {
@@ -307,20 +335,11 @@ impl Worker {
             self.sides = Some(sides);
             return;
         }
-        let finding =
-            self.fabric.find(&sides.snapshot, &sides.inventory, &self.fabric.policy, &self.quarantine);
         let now = Timestamp::now();
         let (run, standstill) = (name_run(now), self.fabric.standstill(now));
-        if standstill.is_none() && finding.plan.changes.iter().any(is_deletion) {
-            self.sides = Some(sides);
-            // After trouble the next look is soon anyway, and not sooner for this.
-            if !self.patience.is_troubled() {
-                self.next_trigger = Trigger::Watch;
-                self.next_look = self.next_look.min(self.looked_at + LEAST_DISTANCE);
-            }
-            self.tell(None);
-            return;
-        }
+        let policy = self.policy(standstill.as_ref(), &sides.inventory);
+        let finding = self.fabric.find(&sides.snapshot, &sides.inventory, &policy, &self.quarantine);
+        self.await_look(&finding.plan);
         self.stand_by(&finding.plan, standstill.as_ref());
         self.deal(sides, finding, (&run, Trigger::Watch), standstill, now, stop).await;
     }
@@ -338,9 +357,10 @@ impl Worker {
         let refused_before = self.quarantine.clone();
         let read = (as_of, sides.begun);
         self.report.take_in(&finding.comparison, &finding.plan, &self.quarantine, read);
-        if standstill.is_some() || finding.plan.is_empty() {
+        let awaits_look = awaits_look(&finding.plan);
+        if standstill.is_some() || (finding.plan.is_empty() && !awaits_look) {
             self.waiting_since = None;
-        } else {
+        } else if !finding.plan.is_empty() {
             self.tell(None);
             let was_whole = finding.comparison.is_all_read();
             let ending = self.write(&mut sides, &finding.plan, run, stop).await;
@@ -348,15 +368,17 @@ impl Worker {
             match ending {
                 Err(why) => standstill = Some(why),
                 Ok(ending) => {
-                    if let Some(since) = self.waiting_since.take_if(|_| ending != Ending::Open)
+                    if let Some(since) =
+                        self.waiting_since.take_if(|_| ending != Ending::Open && !awaits_look)
                         && ending == Ending::Whole
                     {
                         self.metrics.count_delay(self.fabric.name(), since.elapsed());
                     }
                     // A window may have closed, the lease may be lost.
                     standstill = self.fabric.standstill(Timestamp::now());
-                    finding =
-                        self.fabric.find_again(finding, &sides.snapshot, &sides.inventory, &self.quarantine);
+                    let policy = self.policy(standstill.as_ref(), &sides.inventory);
+                    let (snapshot, inventory) = (&sides.snapshot, &sides.inventory);
+                    finding = self.fabric.find_again(finding, snapshot, inventory, &policy, &self.quarantine);
                     self.count_errors(&finding.comparison);
                     // What was read anew after writing may be less than what was read before.
                     is_troubled = ending == Ending::Open || (was_whole && !finding.comparison.is_all_read());
@@ -372,13 +394,13 @@ impl Worker {
                     compared.object == *object && compared.status != fabric_model::Status::Same
                 })
             };
-        if self.quarantine.entries().next().is_some() && finding.comparison.summary() != Summary::Unknown {
+        if self.quarantine.entries().next().is_some() && finding.comparison.is_whole() {
             self.quarantine.retain(wanted);
         }
         if self.quarantine != refused_before {
             self.fabric.keep_refused(&self.quarantine);
         }
-        sides.pending = !finding.plan.is_empty();
+        sides.pending = !finding.plan.is_empty() || awaits_look;
         self.report.take_in(&finding.comparison, &finding.plan, &self.quarantine, read);
         self.sides = Some(sides);
         self.observe();
@@ -429,7 +451,10 @@ impl Worker {
                 board.publish(report.clone());
             }
         };
-        let terms = Terms { stop, any_time: false };
+        // A deletion cannot be taken back: what was told since the plan was made is looked at first.
+        let watches = Mutex::new(self.watches.as_mut());
+        let is_outdated = || watches.lock().as_mut().is_some_and(|watches| watches.has_intent());
+        let terms = Terms { stop, any_time: false, is_outdated: &is_outdated };
         let known = (&mut sides.inventory, &mut self.quarantine);
         let written = self.fabric.write(plan, run, known, history, terms, on_write).await;
         let written = written?;
@@ -533,9 +558,9 @@ fn is_heartbeat(snapshot: &Snapshot, kind: Kind, object: &Value) -> bool {
             .is_some_and(|before| before.generation == generation)
 }
 
-/// Whether a change deletes for want of a source, or marks for it. A cable that is replaced is not deleted in that sense.
-fn is_deletion(change: &Change) -> bool {
-    matches!(change.action, Action::Mark { .. } | Action::Delete { reason: DeleteReason::SourceGone, .. })
+/// Whether something of a plan waits until both sides were read whole.
+fn awaits_look(plan: &Plan) -> bool {
+    plan.held.iter().any(|held| held.reason == HoldReason::AwaitsLook)
 }
 
 #[cfg(test)]

@@ -92,6 +92,28 @@ fabrics:
 }
 
 #[test]
+fn no_two_fabrics_have_one_lease() {
+    let fabric = |name: &str, url: &str, lease: &str| {
+        format!(
+            "  - {{ name: {name}, site: {name}, kubernetes: {{ url: \"{url}\" }}, lease: {{ {lease} }} }}\n"
+        )
+    };
+    let found = |fabrics: [String; 2]| {
+        let head = "netbox: { url: https://netbox.example.org, token_file: /t }\nfabrics:\n";
+        let config = read(&format!("{head}{}", fabrics.concat()));
+        let names = config.fabrics.iter().map(|fabric| fabric.lease_place().unwrap().1);
+        (names.collect::<Vec<_>>(), config::problems(&config).len())
+    };
+    let (one, other) = ("https://k1:6443", "https://k2:6443");
+    let (usual, named) = ("duration: 6 s", "name: writer");
+    let names = vec!["fabric-sync-a".to_owned(), "fabric-sync-b".to_owned()];
+    assert_eq!(found([fabric("a", one, usual), fabric("b", one, usual)]), (names, 0));
+    assert_eq!(found([fabric("a", one, named), fabric("b", one, named)]).1, 2, "one lease of one cluster");
+    assert_eq!(found([fabric("a", one, named), fabric("b", other, named)]).1, 0, "two clusters");
+    assert_eq!(found([fabric("a", one, named), fabric("b", one, "name: writer, namespace: other")]).1, 0);
+}
+
+#[test]
 fn what_cannot_be_is_named_with_what_would_be_right() {
     for (line, expected) in [
         ("interval: 10 ms", "`fabrics.0.interval`: write at least \"1 s\""),

@@ -83,7 +83,7 @@ async fn a_run_goes_on_at_any_time_only_if_that_was_said() {
     let (stop, mut quarantine) = (CancellationToken::new(), Quarantine::default());
     for any_time in [false, true] {
         let known = (&mut look.inventory, &mut quarantine);
-        let permit = Terms { stop: &stop, any_time };
+        let permit = Terms { stop: &stop, any_time, is_outdated: &|| false };
         let run = ("run", Trigger::Apply);
         let written = fabric.write(&found.plan, run, known, &mut history, permit, |_| {}).await.unwrap();
         if any_time {
@@ -95,6 +95,26 @@ async fn a_run_goes_on_at_any_time_only_if_that_was_said() {
     }
 }
 
+/// Others wait for the lease, and nobody needs what would be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_told_to_stop_ends_in_the_history_and_reads_nothing_more() {
+    let ends = ends().await;
+    let fabric = fabric(&ends, "interval: 1 s");
+    let mut look = fabric.look().await;
+    let found = fabric.find(&look.reading.snapshot, &look.inventory, &fabric.policy, &Quarantine::default());
+    let mut history = fabric.history(None).unwrap();
+    let (stop, mut quarantine) = (CancellationToken::new(), Quarantine::default());
+    ends.netbox.fail(Fault::Held, Some("GET"), "ipam/vlans/", 1);
+    let known = (&mut look.inventory, &mut quarantine);
+    let terms = Terms { stop: &stop, any_time: false, is_outdated: &|| false };
+    let run = ("run", Trigger::Apply);
+    let writing = fabric.write(&found.plan, run, known, &mut history, terms, |_| stop.cancel());
+    let written = tokio::time::timeout(Duration::from_secs(10), writing).await.expect("it ends").unwrap();
+    assert!(written.written > 0 && written.open > 0 && !written.read_anew, "{written:?}");
+    let said = std::fs::read_to_string(ends.home().join("state/lab.history.jsonl")).unwrap();
+    assert!(said.lines().last().unwrap().contains("\"ended\""), "{said}");
+}
+
 /// NetBox may still be at it, and would have it twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_process_created_without_an_answer_is_not_sent_once_more() {
@@ -104,7 +124,8 @@ async fn what_another_process_created_without_an_answer_is_not_sent_once_more() 
     let found = fabric.find(&look.reading.snapshot, &look.inventory, &fabric.policy, &Quarantine::default());
     let mut history = fabric.history(None).unwrap();
     let stop = CancellationToken::new();
-    let (terms, run) = (Terms { stop: &stop, any_time: false }, ("run", Trigger::Apply));
+    let (terms, run) =
+        (Terms { stop: &stop, any_time: false, is_outdated: &|| false }, ("run", Trigger::Apply));
 
     ends.netbox.fail(Fault::Status(504), Some("POST"), "dcim/devices/", 1);
     let known = (&mut look.inventory.clone(), &mut Quarantine::default());
@@ -147,7 +168,7 @@ async fn a_run_ends_with_the_term_in_which_it_began() {
     let known = (&mut look.inventory, &mut quarantine);
     let lose_and_win = |_: &fabric_sync::fabric::Written| {
         if fabric.term().as_ref() == Some(&term) {
-            let mut lease = ends.cluster.object("leases", "default", "fabric-sync").unwrap();
+            let mut lease = ends.cluster.object("leases", "default", "fabric-sync-lab").unwrap();
             lease["spec"]["leaseTransitions"] = (term.transitions + 2).into();
             ends.cluster.put("leases", lease);
             while fabric.term().is_none_or(|now| now == term) {
@@ -155,7 +176,7 @@ async fn a_run_ends_with_the_term_in_which_it_began() {
             }
         }
     };
-    let terms = Terms { stop: &stop, any_time: false };
+    let terms = Terms { stop: &stop, any_time: false, is_outdated: &|| false };
     let run = ("run", Trigger::Apply);
     let written = fabric.write(&found.plan, run, known, &mut history, terms, lose_and_win).await.unwrap();
     assert!(written.written > 0 && written.open > 0, "{written:?}");

@@ -24,7 +24,7 @@ use numbers::Numbers;
 
 /// What a bundle shows.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown<'b> {
+pub struct BundleView<'b> {
     /// Its name, for messages.
     pub bundle: &'b str,
     /// What was decided, recomputed from its log.
@@ -125,7 +125,10 @@ fn names(statement: &Statement, q: &Quantity) -> bool {
 }
 
 /// Holds what a report says against what a bundle shows.
-pub(crate) fn compare(document: &Document, shown: &Shown<'_>) -> (Compared, Vec<(&'static Rule, Finding)>) {
+pub(crate) fn compare(
+    document: &Document,
+    shown: &BundleView<'_>,
+) -> (Compared, Vec<(&'static Rule, Finding)>) {
     let judgement = shown.judgement;
     let scopes = cited::scopes(document, judgement);
     let own: Vec<Numbers> =

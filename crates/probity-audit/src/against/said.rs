@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use probity_verdict::{Judgement, Outcome};
 
-use super::Shown;
+use super::BundleView;
 use super::cited::{Scope, words};
 use crate::document::{Document, Place, Statement, simplify};
 use crate::finding::{Finding, Rule};
 use crate::rules::TOTAL;
 use crate::words::pattern;
 
-type Found = Vec<(&'static Rule, Finding)>;
+type Findings = Vec<(&'static Rule, Finding)>;
 
 pattern!(
     HOLDS,
@@ -73,7 +73,7 @@ pub(super) fn outcomes(
     scope: &Scope,
     judgement: &Judgement,
     rule: &'static Rule,
-    found: &mut Found,
+    found: &mut Findings,
 ) {
     let citations = scope.citations();
     let mut tell = |claim: usize, said: &str| {
@@ -154,6 +154,11 @@ pub(super) fn outcomes(
         }
         // The first clause says it: "holds: 19 of 20", "was met, although ...".
         let clause = said.split([';', '(']).next().unwrap_or("");
+        // "`starts` (holds)"
+        let bracket =
+            said.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(bracket, _)| bracket);
+        let is_empty = !clause.contains(char::is_alphanumeric) && !clause.contains(['✅', '❌']);
+        let clause = bracket.filter(|_| is_empty).unwrap_or(clause);
         if OF_VERDICT.is_in(before) && LEADS_TO.is_in(clause) {
             continue;
         }
@@ -182,6 +187,15 @@ pattern!(
     VERDICT,
     r"\b(verdict|decision|conclusion|overall (status|result|assessment|verdict)|final (status|result|assessment|verdict)|overall|status|release status)\b[^a-z0-9]*(is|was|are)?[^a-z0-9]*"
 );
+// "Result: READY"; any other result is that of something else.
+pattern!(RESULT, r"^[^a-z0-9]*results?[*_]*: ?[*_`]*");
+
+// "Verdict: GOLD"
+pattern!(
+    IN_CAPITALS,
+    r"^\W*(?i:(the )?(final |overall )?verdict)[*_]*( is|:)[\s*_`]*(?<label>[A-Z]{2,}([ -][A-Z]{2,}){0,3})\W*$"
+);
+
 pattern!(
     ACCEPTED,
     r"^(unconditionally |fully )?(accepted|approved|passed|pass|ready|go\b|released|production[- ]ready)"
@@ -194,7 +208,7 @@ pattern!(CALLED_ACCEPTED, r"^[^a-z0-9.;]*(accepted|approved)\b");
 pattern!(IF, r"^[^a-z0-9,;.]*(only )?if\b|^, whether it holds or fails\b");
 
 /// What stands after a claim's name: "The verdict: starts: READY if it holds".
-fn after_claim<'t>(after: &'t str, shown: &Shown<'_>) -> &'t str {
+fn after_claim<'t>(after: &'t str, shown: &BundleView<'_>) -> &'t str {
     let mut names = shown.judgement.findings.iter().map(|finding| simplify(&finding.claim));
     let rest =
         names.find_map(|name| after.strip_prefix(name.as_str())?.trim_start_matches('`').strip_prefix(": "));
@@ -222,7 +236,12 @@ fn given<'l, 't>(labels: &[&'l (String, bool)], after: &'t str) -> (Vec<&'l (Str
 }
 
 /// The verdict that a statement gives, against the bundle's.
-pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static Rule, found: &mut Found) {
+pub(super) fn verdict(
+    statement: &Statement,
+    shown: &BundleView<'_>,
+    rule: &'static Rule,
+    found: &mut Findings,
+) {
     let verdict = &shown.judgement.verdict;
     let lower = statement.lower.as_str();
     if matches!(statement.place, Place::Row { .. })
@@ -232,6 +251,7 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
         return;
     }
     let after = VERDICT.find(lower).map(|found| &lower[found.end()..]);
+    let labelled = after.or_else(|| RESULT.find(lower).map(|found| &lower[found.end()..]));
     let text = statement.text.trim_matches(|c: char| !c.is_alphanumeric());
     // Labels in the report's own letters, the longest where several fit.
     let mut labels: Vec<&(String, bool)> =
@@ -240,7 +260,8 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
     let mut rest = text.to_owned();
     let mut named: Vec<&(String, bool)> = Vec::new();
     let mut alone = true;
-    let (given, follows) = after.map_or((Vec::new(), ""), |after| given(&labels, after_claim(after, shown)));
+    let (given, follows) =
+        labelled.map_or((Vec::new(), ""), |after| given(&labels, after_claim(after, shown)));
     for label in labels {
         if words(&rest, &label.0).next().is_some() {
             rest = rest.replace(&label.0, " ");
@@ -260,6 +281,7 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
     // "The service is READY.", in the letters of the label.
     let states = matches!(statement.place, Place::Prose | Place::Item { .. })
         && named.iter().any(|label| {
+            let text = text.strip_suffix(" with waivers").unwrap_or(text);
             let before = text.strip_suffix(label.0.as_str()).unwrap_or("");
             label.0.chars().all(|c| !c.is_lowercase())
                 && ["is ", "is now ", "are ", "is therefore "].iter().any(|verb| before.ends_with(verb))
@@ -304,6 +326,15 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
     {
         let message = format!("the verdict is given as an acceptance; in the bundle it is {}", actual());
         found.push((rule, Finding::new(message, [statement.line])));
+    } else if named.is_empty()
+        && let Some(label) = IN_CAPITALS.captures(&statement.text).and_then(|parts| parts.name("label"))
+    {
+        let message = format!(
+            "the verdict is given as {}, which the plan does not have; in the bundle it is {}",
+            label.as_str(),
+            actual()
+        );
+        found.push((rule, Finding::new(message, [statement.line])));
     }
 }
 
@@ -312,19 +343,36 @@ pattern!(
     ALL_CLAIMS,
     r"\b(all|each|every|both)( one)?( of)?( the| its| our| these)?( \w+)? claims? (hold|holds|held|pass|passes|passed|(is|are|was|were|has been|have been) (met|confirmed|fulfilled|satisfied|verified|proven|successful))\b"
 );
+// Also "4 claims hold" and "of 4 claims, 3 hold".
 pattern!(
     SOME_CLAIMS,
-    r"\b(\d+) (of|out of)( the| its| our)? (\d+) claims (hold|held|pass|passed|(are|were|have been) (met|confirmed|fulfilled|satisfied|verified))\b"
+    r"\b(?<of>\d+) (of|out of)( the| its| our)? (\d+) claims (hold|held|pass|passed|(are|were|have been) (met|confirmed|fulfilled|satisfied|verified))\b|\bof( the| its| our)? \d+ claims,? (?<among>\d+) (holds?|held|pass|passed|passes|(are|were|is) (met|confirmed|fulfilled|satisfied|verified))\b|(^|[^a-z0-9 ] *)(?<these>\d+) claims (hold|held|pass|passed|(are|were|have been) (met|confirmed|fulfilled|satisfied|verified))\b"
+);
+pattern!(
+    NONE_FAILS,
+    r"\b(no|none of the|not one|not a single) ([a-z]+ )?claims? (fails?|failed|is not met|was not met)\b"
 );
 
 /// How many claims are said to hold, against how many do.
-pub(super) fn tally(statement: &Statement, judgement: &Judgement, rule: &'static Rule, found: &mut Found) {
+pub(super) fn tally(statement: &Statement, judgement: &Judgement, rule: &'static Rule, found: &mut Findings) {
     let lower = statement.lower.as_str();
     let is = |outcome| judgement.findings.iter().filter(|finding| finding.outcome == outcome).count();
     let (all, holding) = (judgement.findings.len(), is(Outcome::Holds));
     let every = ALL_CLAIMS.find(lower).filter(|word| !RESERVED.is_in(&lower[..word.start()]));
-    let counted = SOME_CLAIMS.captures(lower).and_then(|parts| parts.get(1)?.as_str().parse::<usize>().ok());
+    let counted = SOME_CLAIMS.captures(lower).and_then(|parts| {
+        let counted = ["of", "among", "these"].into_iter().find_map(|name| parts.name(name))?;
+        counted.as_str().parse::<usize>().ok()
+    });
+    let failing = is(Outcome::Fails);
+    if failing > 0 && !lower.ends_with('?') && NONE_FAILS.is_in(lower) {
+        let message = format!("no claim is said to fail; in the bundle {failing} of {all} do");
+        found.push((rule, Finding::new(message, [statement.line])));
+    }
+    // "All 5 claims", where there are not as many.
+    let named =
+        every.and_then(|every| every.as_str().split_whitespace().find_map(|word| word.parse::<usize>().ok()));
     let more = match (every, counted) {
+        _ if named.is_some_and(|named| named > holding + is(Outcome::NotApplicable)) => true,
         (Some(_), _) => holding + is(Outcome::NotApplicable) < all,
         (None, Some(counted)) => counted > holding,
         (None, None) => false,
@@ -348,7 +396,7 @@ pub(super) fn invented(
     scopes: &[Scope],
     judgement: &Judgement,
     rule: &'static Rule,
-    found: &mut Found,
+    found: &mut Findings,
 ) {
     // What else of the bundle has a name.
     let known = |name: &str| {

@@ -161,7 +161,7 @@ fn compared(against: &Compared) -> Vec<String> {
     out
 }
 
-const NOTHING_AGAINST: &str = "The text contradicts neither itself nor the bundle, and every number in it is one that the bundle shows.";
+const NOTHING_AGAINST: &str = "No rule found the text to contradict itself or the bundle, and every number in it is one that the bundle shows.";
 
 /// What "nothing found" is worth: what was there to check, and how much of what a reader finds the rules find.
 fn nothing(audit: &Audit) -> String {

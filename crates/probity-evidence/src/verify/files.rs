@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use probity_plan::file_names::is_plan_file;
-use probity_plan::units::counted;
 use sha2::{Digest, Sha256};
 
 use crate::bundle::MAX_SMALL_FILE;
@@ -13,11 +12,10 @@ use crate::entry::{Close, Start};
 use crate::hex::{hex, is_hex};
 use crate::key;
 use crate::pipeline::WORKERS;
-use crate::quoted::quoted;
 use crate::store::{Section, Store};
 
+use super::found::{FileProblem, Found, Objection, Obstacle, Shown};
 use super::log::Log;
-use super::{Found, failed, not_made, passed};
 
 /// The longest artifact, in bytes.
 const MAX_ARTIFACT: u64 = 1 << 30;
@@ -57,18 +55,20 @@ fn compare(
     expected: &str,
     most: u64,
     read: &(dyn Fn(u64) + Sync),
-) -> Result<(), String> {
-    match store.read_within(name, most).and_then(|file| digest(file, read)) {
+) -> Result<(), FileProblem> {
+    let file = name.to_owned();
+    match store.read_within(name, most).and_then(|section| digest(section, read)) {
         Ok(found) if found == expected => Ok(()),
-        Ok(_) => Err(format!("{} is not what was signed", quoted(name))),
-        Err(error) => Err(format!("{}: {}", quoted(name), missing(&error))),
+        Ok(_) => Err(FileProblem::Altered { file }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(FileProblem::Missing { file }),
+        Err(error) => Err(FileProblem::Unreadable { file, error: error.to_string() }),
     }
 }
 
 /// Only what belongs to a bundle is there. What a killed run leaves behind is allowed until the run is complete.
 pub(super) fn belonging(store: &Store, start: &Start, complete: bool) -> Found {
-    let mut extra: Vec<String> = store.strange().to_vec();
-    let (mut left_over, mut more) = (0_u64, 0_u64);
+    let mut extra = store.strange().to_vec();
+    let (mut half_written, mut more) = (0, 0);
     for name in store.files().keys() {
         let expected = match name.as_str() {
             "evidence.jsonl" | "checkpoint" | "checkpoint.sig" | "findings.json" | "report.html" => true,
@@ -79,25 +79,18 @@ pub(super) fn belonging(store: &Store, start: &Start, complete: bool) -> Found {
         };
         if expected {
         } else if !complete && half() {
-            left_over += 1;
+            half_written += 1;
         } else if extra.len() < 2 * MAX_NAMED {
-            extra.push(format!("{} does not belong there", quoted(name)));
+            extra.push(FileProblem::Foreign { file: name.clone() });
         } else {
             more += 1;
         }
     }
-    if more > 0 {
-        extra.push(format!("and {more} more"));
-    }
-    let files = counted(store.files().len() as u64, "file", "files");
-    match (extra.is_empty(), left_over) {
-        (false, _) => failed(extra.join("; ")),
-        (true, 0) => passed(format!("format {}; {files}, all of them a bundle's", start.format)),
-        (true, n) => passed(format!(
-            "format {}; {files}, of them {} that a killed run left",
-            start.format,
-            counted(n, "half-written one", "half-written ones")
-        )),
+    let (format, files) = (start.format, store.files().len() as u64);
+    match (extra.is_empty(), half_written) {
+        (false, _) => Objection::Files { files: extra, more }.into(),
+        (true, 0) => Shown::OnlyItsFiles { format, files }.into(),
+        (true, _) => Shown::AlsoHalfWritten { format, files, half_written }.into(),
     }
 }
 
@@ -107,33 +100,30 @@ fn is_artifact(name: &str) -> bool {
 
 pub(super) fn plan(store: &Store, start: &Start, read: &(dyn Fn(u64) + Sync)) -> Found {
     if !start.files.contains_key("plan.yaml") {
-        return failed("the first entry names no plan.yaml");
+        return Objection::NoPlan.into();
     }
-    let wrong: Vec<String> = start
+    let wrong: Vec<FileProblem> = start
         .files
         .iter()
         .filter_map(|(name, expected)| match is_plan_file(name) {
             true => compare(store, name, expected, MAX_SMALL_FILE, read).err(),
-            false => Some(format!("{} is no place for a file of a plan", quoted(name))),
+            false => Some(FileProblem::NoPlaceForPlans { file: name.clone() }),
         })
         .take(MAX_NAMED)
         .collect();
-    match (wrong.is_empty(), start.files.len()) {
-        (true, 1) => passed("plan.yaml is the one that ran"),
-        (true, n) => passed(format!("{n} files are those that ran")),
-        (false, _) => failed(wrong.join("; ")),
+    match wrong.is_empty() {
+        true => Shown::PlanAsRun { files: start.files.len() }.into(),
+        false => Objection::Files { files: wrong, more: 0 }.into(),
     }
 }
 
 pub(super) fn artifacts(store: &Store, log: &Log, complete: bool, read: &(dyn Fn(u64) + Sync)) -> Found {
     let mut wrong = log.missing.clone();
-    if log.missing_count > wrong.len() {
-        wrong.push(format!("and {} more", log.missing_count - wrong.len()));
-    }
+    let more = log.missing_count - wrong.len();
     let stored = store.files().keys().filter(|name| is_artifact(name));
     let unused: Vec<&String> = stored.filter(|name| !log.referenced.contains(name.as_str())).collect();
     if complete && let Some(first) = unused.first() {
-        wrong.push(format!("{} that no entry refers to, such as {}", unused.len(), quoted(first)));
+        wrong.push(FileProblem::Unreferenced { count: unused.len(), first: (*first).clone() });
     }
     let names: Vec<&str> = log.referenced.iter().copied().collect();
     let next = AtomicUsize::new(0);
@@ -151,21 +141,13 @@ pub(super) fn artifacts(store: &Store, log: &Log, complete: bool, read: &(dyn Fn
         }
     });
     let mut altered = altered.into_inner().unwrap_or_else(PoisonError::into_inner);
-    altered.sort();
+    altered.sort_by_key(FileProblem::to_string);
     altered.truncate(MAX_NAMED);
     wrong.extend(altered);
     if !wrong.is_empty() {
-        return failed(wrong.join("; "));
+        return Objection::Files { files: wrong, more }.into();
     }
-    let more = match unused.len() {
-        0 => String::new(),
-        n => format!("; {n} that no signed entry refers to"),
-    };
-    match names.len() {
-        0 => passed(format!("the log refers to none{more}")),
-        1 => passed(format!("one is there as recorded{more}")),
-        n => passed(format!("{n} are there as recorded{more}")),
-    }
+    Shown::ArtifactsAsRecorded { referenced: names.len(), unreferenced: unused.len() }.into()
 }
 
 /// What was derived from the log and is named by its closing entry. `signed` is that entry; `unsigned` one that no
@@ -181,15 +163,15 @@ pub(super) fn derived(
     let there = store.files().contains_key(name);
     match (signed, unsigned) {
         (Some(close), _) => match compare(store, name, digest_of(close), MAX_SMALL_FILE, read) {
-            Ok(()) => passed("as the closing entry names it"),
-            Err(reason) => failed(reason),
+            Ok(()) => Shown::AsNamed.into(),
+            Err(file) => Objection::Files { files: vec![file], more: 0 }.into(),
         },
-        (None, _) if !there => not_made("no signed closing entry names its digest"),
+        (None, _) if !there => Obstacle::DigestNotNamed.into(),
         (None, Some(close)) => match compare(store, name, digest_of(close), MAX_SMALL_FILE, read) {
-            Ok(()) => not_made("it is as the closing entry names it, which nobody signed"),
-            Err(reason) => failed(reason),
+            Ok(()) => Obstacle::DigestNotSigned.into(),
+            Err(file) => Objection::Files { files: vec![file], more: 0 }.into(),
         },
-        (None, None) => failed("no closing entry names it, and only a run that ends writes it: it was added"),
+        (None, None) => Objection::NamedByNothing.into(),
     }
 }
 
@@ -199,23 +181,17 @@ pub(super) fn checkpoint_signature(
     start: &Start,
     closed: bool,
 ) -> Found {
-    let Some(checkpoint) = checkpoint else { return not_made("there is no checkpoint to sign") };
+    let Some(checkpoint) = checkpoint else { return Obstacle::NoCheckpoint.into() };
     let signature = match store.read_all("checkpoint.sig", 1 << 16) {
         Ok(signature) => signature,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let why = match closed {
-                true => {
-                    "it is missing: the run was closed, but the operator's key did not sign its last checkpoint"
-                }
-                false => "it is missing: the run did not come to its end",
-            };
-            return not_made(why);
+            return if closed { Obstacle::EndNotSigned } else { Obstacle::NotEnded }.into();
         }
-        Err(error) => return failed(error.to_string()),
+        Err(error) => return Objection::FileUnreadable { error: error.to_string() }.into(),
     };
     let text = String::from_utf8_lossy(&signature);
     match key::check(&start.operator_key, checkpoint, &text) {
-        Ok(()) => passed("the operator's key signed the checkpoint"),
-        Err(error) => failed(error.to_string()),
+        Ok(()) => Shown::OperatorSigned.into(),
+        Err(error) => Objection::WrongSignature { error: error.to_string() }.into(),
     }
 }

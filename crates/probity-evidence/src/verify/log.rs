@@ -14,23 +14,22 @@ use crate::projection::Reading;
 use crate::store::Store;
 use crate::tree::{Frontier, Hash};
 
-use super::{Found, failed, not_made, passed};
-use probity_plan::units::counted;
+use super::found::{EntryProblem, FileProblem, Found, Objection, Obstacle, Shown};
 
 /// How many missing artifacts are named.
 const MAX_NAMED: usize = 5;
 
 /// What is wrong with a first entry, whose fields have the right types.
-fn unsound(start: &Start) -> Option<&'static str> {
+fn unsound(start: &Start) -> Option<EntryProblem> {
     let first = start.ledger.run == 1;
     let ledger = (start.ledger.head.is_some(), start.ledger.began.is_some()) == (!first, !first);
     let digests = start.files.values().chain(start.ledger.head.as_ref()).chain(start.reproduces.as_ref());
     if !is_hex(&start.run, 16) {
-        Some("its `run` is not 16 bytes in lower-case hexadecimal")
+        Some(EntryProblem::Run)
     } else if start.ledger.run == 0 || !ledger {
-        Some("its `ledger` is none: run 1 has no run before it, and all others have one")
+        Some(EntryProblem::Ledger)
     } else if !digests.chain([&start.resolved_sha256]).all(|digest| is_hex(digest, 32)) {
-        Some("a digest in it is not 32 bytes in lower-case hexadecimal")
+        Some(EntryProblem::Digest)
     } else {
         None
     }
@@ -44,7 +43,7 @@ pub(super) struct Log<'a> {
     root_at_limit: Option<Hash>,
     end: io::Result<End>,
     /// The first thing wrong with a signed entry.
-    problem: Option<String>,
+    problem: Option<(u64, EntryProblem)>,
     /// The second entry, signed or not: its own signature is by the operator's key.
     endorsement: Option<Endorsement>,
     /// The closing entry under the checkpoint.
@@ -55,7 +54,7 @@ pub(super) struct Log<'a> {
     after_close: Option<u64>,
     /// Artifacts that signed entries refer to and that are there with the size they say.
     pub(super) referenced: HashSet<&'a str>,
-    pub(super) missing: Vec<String>,
+    pub(super) missing: Vec<FileProblem>,
     pub(super) missing_count: usize,
     /// The observers that entries tell of; 0 is the program that ran the plan.
     observers: BTreeSet<u32>,
@@ -117,7 +116,7 @@ impl<'a> Log<'a> {
                 if number < log.limit {
                     match entry {
                         Ok(entry) => log.signed(store, number, entry.entry, entry.body, each),
-                        Err(error) => log.wrong(number, &error.to_string()),
+                        Err(error) => log.wrong(number, EntryProblem::NoEntry { error: error.to_string() }),
                     }
                 }
                 if log.frontier.size() == log.limit {
@@ -129,8 +128,8 @@ impl<'a> Log<'a> {
         log
     }
 
-    fn wrong(&mut self, number: u64, reason: &str) {
-        self.problem.get_or_insert_with(|| format!("entry {number}: {reason}"));
+    fn wrong(&mut self, number: u64, problem: EntryProblem) {
+        self.problem.get_or_insert((number, problem));
     }
 
     fn signed(
@@ -142,7 +141,7 @@ impl<'a> Log<'a> {
         each: &mut dyn FnMut(u64, Body),
     ) {
         if says != number {
-            self.wrong(number, &format!("it says it is entry {says}"));
+            self.wrong(number, EntryProblem::OutOfPlace { says });
         }
         match &body {
             Body::Start(start) if number == 0 => {
@@ -152,15 +151,12 @@ impl<'a> Log<'a> {
             }
             Body::Endorsement(_) if number == 1 => {}
             Body::Start(_) | Body::Endorsement(_) => {
-                self.wrong(number, "it belongs at the beginning of a log");
+                self.wrong(number, EntryProblem::NotAtTheBeginning);
             }
             Body::Close(_) => self.close = self.unsigned_close.take(),
             Body::Observation(observation) => {
                 if !self.observers.contains(&observation.observer) {
-                    self.wrong(
-                        number,
-                        &format!("no entry before tells of the observer {}", observation.observer),
-                    );
+                    self.wrong(number, EntryProblem::UnknownObserver { observer: observation.observer });
                 }
                 let over = observation.offset_us.saturating_add(observation.duration_us);
                 self.last_look_us = self.last_look_us.max(over);
@@ -183,8 +179,8 @@ impl<'a> Log<'a> {
                 self.referenced.insert(name);
                 return;
             }
-            Some((_, is)) => format!("{name} has {is} bytes, entry {number} says {size}"),
-            None => format!("{name} is missing (entry {number})"),
+            Some((_, is)) => FileProblem::OtherSize { file: name, bytes: *is, entry: number, recorded: size },
+            None => FileProblem::ArtifactMissing { file: name, entry: number },
         };
         self.missing_count += 1;
         if self.missing.len() < MAX_NAMED {
@@ -194,65 +190,48 @@ impl<'a> Log<'a> {
 
     pub(super) fn entries(&self) -> Found {
         match (&self.end, &self.problem) {
-            (Err(error), _) => failed(format!("the log cannot be read: {error}")),
-            (_, Some(problem)) => failed(problem.clone()),
-            _ if self.limit == 0 => not_made("no checkpoint covers any"),
-            _ => passed(format!(
-                "{}, numbered without a gap",
-                counted(self.limit.min(self.frontier.size()), "signed entry", "signed entries")
-            )),
+            (Err(error), _) => Objection::LogUnreadable { error: error.to_string() }.into(),
+            (_, Some((entry, problem))) => {
+                Objection::Entry { entry: *entry, problem: problem.clone() }.into()
+            }
+            _ if self.limit == 0 => Obstacle::NothingCovered.into(),
+            _ => Shown::EntriesWhole { signed: self.limit.min(self.frontier.size()) }.into(),
         }
     }
 
     pub(super) fn tree(&self, head: &Checkpoint) -> Found {
         match self.root_at_limit {
-            None if head.size == 0 => failed("the checkpoint covers no entries"),
-            None => failed(format!(
-                "the checkpoint covers {}; the log holds {}: some were taken away",
-                counted(head.size, "entry", "entries"),
-                counted(self.frontier.size(), "whole one", "whole ones")
-            )),
-            Some(root) if root == head.root => passed("the lines lead to the root that the checkpoint signs"),
-            Some(_) => failed(
-                "the lines do not lead to the root that the checkpoint signs: one was changed, moved or replaced",
-            ),
+            None if head.size == 0 => Objection::NothingCovered.into(),
+            None => Objection::EntriesMissing { covered: head.size, held: self.frontier.size() }.into(),
+            Some(root) if root == head.root => Shown::RootReached.into(),
+            Some(_) => Objection::OtherRoot.into(),
         }
     }
 
     pub(super) fn endorsement(&self, bundle: &Bundle) -> Found {
         let Some(endorsement) = &self.endorsement else {
-            return failed("the second entry is not the operator's signature");
+            return Objection::NotEndorsed.into();
         };
         match key::check(&bundle.start().operator_key, bundle.first_line(), &endorsement.signature) {
-            Ok(()) => passed("the first entry, which names the run's key, is signed by the operator's key"),
-            Err(error) => failed(error.to_string()),
+            Ok(()) => Shown::Endorsed.into(),
+            Err(error) => Objection::WrongSignature { error: error.to_string() }.into(),
         }
     }
 
     /// Whether the log ends as a complete run's does, all of it signed.
     pub(super) fn closing(&self, signed: bool) -> Found {
-        let rest = self.frontier.size().saturating_sub(self.limit);
+        let unsigned = self.frontier.size().saturating_sub(self.limit);
         if let Some(number) = self.after_close {
-            return failed(format!("entry {number} follows the closing entry: it was added"));
+            return Objection::EntryAfterEnd { entry: number }.into();
         }
         if self.close.is_some() && !matches!(self.end, Ok(End::Whole)) {
-            return failed("bytes follow the closing entry: they were added");
+            return Objection::BytesAfterEnd.into();
         }
-        let cut = if matches!(self.end, Ok(End::Whole)) { "" } else { " and a cut line" };
-        let unsigned = counted(rest, "entry", "entries");
+        let cut_line = !matches!(self.end, Ok(End::Whole));
         match (signed, &self.unsigned_close) {
-            (true, _) => passed("the run came to its end"),
-            (false, Some(_)) => not_made(format!(
-                "the closing entry is there, but no checkpoint covers it: {unsigned} after the last one \
-                 decide nothing"
-            )),
-            (false, None) if rest == 0 && cut.is_empty() => {
-                not_made("there is no closing entry: the run did not come to its end")
-            }
-            (false, None) => not_made(format!(
-                "there is no closing entry: the run did not come to its end; {unsigned}{cut} after the last \
-                 checkpoint, unsigned, decide nothing"
-            )),
+            (true, _) => Shown::Ended.into(),
+            (false, Some(_)) => Obstacle::ClosingEntryNotCovered { unsigned }.into(),
+            (false, None) => Obstacle::NoClosingEntry { unsigned, cut_line }.into(),
         }
     }
 }

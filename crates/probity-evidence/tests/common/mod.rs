@@ -175,6 +175,7 @@ pub fn verify(path: &Path, signers: &Signers) -> Verification {
 
 /// The checks as lines, for a message.
 pub fn told(verification: &Verification) -> String {
-    let lines = verification.checks.iter().map(|c| format!("{:?} {}: {}", c.status, c.id.title(), c.detail));
+    let lines =
+        verification.checks.iter().map(|c| format!("{:?} {}: {}", c.status(), c.id.title(), c.detail()));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -29,7 +29,11 @@ impl Kind for Group {
             ),
             FactSpec::new("name", FactType::Text, "its name"),
             FactSpec::new("gid", FactType::Int, "its number"),
-            FactSpec::new("members", FactType::List, "the users whom the group itself lists, sorted"),
+            FactSpec::new(
+                "members",
+                FactType::List,
+                "the users whom the group itself lists, or another of the same number, sorted",
+            ),
             FactSpec::new(
                 "primary_members",
                 FactType::List,

@@ -140,6 +140,7 @@ impl Kind for JsonRpc {
 
     fn flaw(&self) -> Option<String> {
         server::flaw_of_url(&self.jsonrpc, &["ws", "wss", "http", "https"])
+            .or_else(|| server::flaw_of_request(None, self.headers.keys()))
             .or_else(|| server::flaw_of_key(self.client_certificate.as_ref(), self.client_key.as_ref()))
     }
 

@@ -29,7 +29,7 @@ impl Kind for Package {
             FactSpec::new(
                 "changed",
                 FactType::List,
-                "its files that differ from what was installed or are gone, settings included, and with rpm also those of another mode, owner or group, which dpkg does not know; unknown where a package came to dpkg without digests; only as root is it sure to be complete",
+                "its files that differ from what was installed or are gone, settings included, and with rpm also those of another mode, owner or group, which dpkg does not know; unknown where a package came to dpkg without digests; of a symbolic link dpkg knows only that it is gone; only as root is it sure to be complete",
             )
             .on_demand(),
         ],

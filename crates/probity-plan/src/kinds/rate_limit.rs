@@ -119,7 +119,7 @@ impl Kind for RateLimit {
             FactSpec::new("per_address", FactType::Bool, "with `other_address`: whether that was, while the first address was refused; false where it was refused before it got what was granted first; unknown where neither shows, where each connection counts alone, and where it got another answer than what was granted first"),
             FactSpec::new("per_identity", FactType::Bool, "with `other_identity`: whether that was, while the first one was refused; false where they were refused before they got what was granted first; unknown where neither shows, where each connection counts alone, and where they got another answer than what was granted first, such as a 401"),
             FactSpec::new("refusal", FactType::Int, "the status or the error code of the first refusal; null where none was"),
-            FactSpec::new("retry_after", FactType::Int, "the seconds that the first refusal said to wait, in the header `Retry-After` or as `retry_after` in the error's data; null where it said none"),
+            FactSpec::new("retry_after", FactType::Int, "the seconds that the first refusal said to wait, in the header `Retry-After` or as `retry_after` in the error's data; null where it said none, unknown where it said it otherwise"),
             FactSpec::new("sent", FactType::Int, "requests that were sent in all"),
             FactSpec::new("granted", FactType::Int, "requests that got a whole answer that is no refusal, whatever its status: where it is 0, nothing shows that any could have been granted")
                 .between(0, 1_000_000)
@@ -142,7 +142,9 @@ impl Kind for RateLimit {
     }
 
     fn flaw(&self) -> Option<String> {
+        let others = self.other_identity.iter().flat_map(|other| other.headers.keys());
         server::flaw_of_url(&self.rate_limit, &["http", "https", "ws", "wss"])
+            .or_else(|| server::flaw_of_request(self.method.as_deref(), self.headers.keys().chain(others)))
     }
 
     fn describe(&self) -> String {

@@ -78,17 +78,17 @@ impl Kind for Service {
             FactSpec::new(
                 "needs_reload",
                 FactType::Bool,
-                "whether its files changed since systemd read them (`daemon-reload`), or there is a drop-in for it that it has not read",
+                "whether its files changed since systemd read them (`daemon-reload`), or there is one that it has not read: a drop-in, or a file that takes its file's place",
             ),
             FactSpec::new(
                 "needs_restart",
                 FactType::Bool,
-                "whether its main process was started before its unit files, or those of `EnvironmentFile=`, last changed, or executes a program or library that was deleted or replaced since; unknown while none runs, or where it cannot be told of one of these files: it may have been replaced by one that kept its time, or be gone, or a pattern names it",
+                "whether its main process was started before its unit files, those of `EnvironmentFile=`, or the script that it is, last changed, or executes a program or library that was deleted or replaced since; unknown while none runs, or where it cannot be told of one of these files: it may have been replaced by one that kept its time, or be gone, or a pattern names it",
             ),
             FactSpec::new(
                 "crash_looping",
                 FactType::Bool,
-                "whether systemd restarts it again and again: 3 times or more since somebody started it, and it waits for the next time or has run for less than 10 minutes; or systemd gave up on it for that (`start-limit-hit`)",
+                "whether systemd restarts it again and again: 3 times or more since somebody started it, and it waits for the next time, has not come to its main process, or has run for less than 10 minutes; or systemd gave up on it for that (`start-limit-hit`)",
             ),
             FactSpec::new("user", FactType::Text, "the user it is set to run as"),
             FactSpec::new(

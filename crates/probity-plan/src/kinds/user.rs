@@ -99,7 +99,7 @@ impl Kind for User {
             FactSpec::new(
                 "password",
                 FactType::Text,
-                "in /etc/shadow: set, empty (none is asked for) or locked (no password fits)",
+                "in /etc/shadow: set, empty (none is asked for) or locked (no password fits); unknown where what stands there is no hash",
             )
             .on_demand(),
             FactSpec::new("count", FactType::Int, "with `all`: how many local accounts there are"),

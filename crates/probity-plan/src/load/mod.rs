@@ -16,6 +16,8 @@ mod scope;
 mod trial;
 mod verdict;
 
+pub use probe::MAX_LOOKS;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 

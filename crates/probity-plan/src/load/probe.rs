@@ -16,7 +16,7 @@ use crate::units::Span;
 use crate::yaml::{De, Key, Kind, Node, fields_of};
 
 /// The most looks that a plan may ask for: slots times cells, over all probes.
-const MAX_LOOKS: u64 = 1_000_000;
+pub const MAX_LOOKS: u64 = 1_000_000;
 /// The time-out of one look, in seconds.
 const TIMEOUT_S: u64 = 10;
 

@@ -108,9 +108,9 @@ impl Conversation {
     }
 
     /// Listens to what the target says on this stream.
-    pub fn listen<S>(&self, stream: S) -> Tapped<S> {
+    pub fn listen<S>(&self, stream: S) -> TappedStream<S> {
         let conversation = self.clone();
-        Tapped::new(stream, move |bytes| conversation.hear(bytes.len()))
+        TappedStream::new(stream, move |bytes| conversation.hear(bytes.len()))
     }
 
     /// The target said so many bytes.
@@ -135,7 +135,7 @@ impl Conversation {
     ///
     /// # Errors
     /// Those of [`super::tcp`].
-    pub async fn tcp(&self, addresses: &[SocketAddr]) -> Result<Tapped<TcpStream>, Fault> {
+    pub async fn tcp(&self, addresses: &[SocketAddr]) -> Result<TappedStream<TcpStream>, Fault> {
         self.tcp_from(None, addresses).await
     }
 
@@ -147,7 +147,7 @@ impl Conversation {
         &self,
         own: Option<IpAddr>,
         addresses: &[SocketAddr],
-    ) -> Result<Tapped<TcpStream>, Fault> {
+    ) -> Result<TappedStream<TcpStream>, Fault> {
         self.call();
         Ok(self.listen(super::tcp_from(own, addresses).await?))
     }
@@ -156,7 +156,7 @@ impl Conversation {
     ///
     /// # Errors
     /// Those of [`super::unix`].
-    pub async fn unix(&self, path: &str) -> Result<Tapped<UnixStream>, Fault> {
+    pub async fn unix(&self, path: &str) -> Result<TappedStream<UnixStream>, Fault> {
         self.call();
         Ok(self.listen(super::unix(path).await?))
     }
@@ -201,12 +201,12 @@ impl Conversation {
 type Hear = Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>;
 
 /// A stream on which somebody listens to what comes in.
-pub struct Tapped<S> {
+pub struct TappedStream<S> {
     stream: S,
     hear: Hear,
 }
 
-impl<S> Tapped<S> {
+impl<S> TappedStream<S> {
     /// Listens to this stream.
     pub fn new(stream: S, mut hear: impl FnMut(&[u8]) + Send + 'static) -> Self {
         Self::checked(stream, move |bytes| {
@@ -221,7 +221,7 @@ impl<S> Tapped<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Tapped<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TappedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         task: &mut TaskContext<'_>,
@@ -234,7 +234,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tapped<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Tapped<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TappedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         task: &mut TaskContext<'_>,

@@ -19,7 +19,7 @@ const MAX_HEAD: usize = 64 << 10;
 const PROTOCOL: &str = "sec-websocket-protocol";
 
 /// What came of a handshake.
-pub struct Shaken {
+pub struct HandshakeOutcome {
     /// The head of the answer.
     pub answer: Response,
     /// The connection on which a WebSocket began, with what came on it behind the head; none where the answer was no 101.
@@ -30,7 +30,7 @@ pub struct Shaken {
 ///
 /// # Errors
 /// The target's fault if it answers otherwise than RFC 6455 says; the observer's if the head is longer than is read.
-pub async fn shake_hands(mut stream: Watched, request: Request) -> Result<Shaken, Fault> {
+pub async fn shake_hands(mut stream: Watched, request: Request) -> Result<HandshakeOutcome, Fault> {
     let offered = request.headers().clone();
     let (request, key) =
         generate_request(request).map_err(|e| Blocked::new(Barrier::Unsupported, e.to_string()))?;
@@ -54,10 +54,10 @@ pub async fn shake_hands(mut stream: Watched, request: Request) -> Result<Shaken
         }
         if let Some((length, answer)) = parsed.filter(|(length, _)| *length <= MAX_HEAD) {
             if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-                return Ok(Shaken { answer, begun: None });
+                return Ok(HandshakeOutcome { answer, begun: None });
             }
             verify(answer.headers(), &offered, &key)?;
-            return Ok(Shaken { answer, begun: Some((stream, read.split_off(length))) });
+            return Ok(HandshakeOutcome { answer, begun: Some((stream, read.split_off(length))) });
         }
         if read.len() > MAX_HEAD {
             let why = format!("a head of more than {MAX_HEAD} bytes is not read");

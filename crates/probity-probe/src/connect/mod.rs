@@ -21,7 +21,7 @@ use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
-pub use self::conversation::{Conversation, Fault, Talk, Tapped};
+pub use self::conversation::{Conversation, Fault, Talk, TappedStream};
 
 /// How long one address may be silent before the next is tried too (RFC 8305, 5).
 const HEAD_START: Duration = Duration::from_millis(250);

@@ -11,17 +11,18 @@ use tokio_rustls::rustls::client::{
 use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{
-    CertificateDer, PrivateKeyDer, ServerName, SignatureVerificationAlgorithm, UnixTime,
+    CertificateDer, PrivateKeyDer, ServerName, SignatureVerificationAlgorithm, TrustAnchor, UnixTime,
 };
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, ConfigBuilder, Error, OtherError, RootCertStore, SignatureScheme,
 };
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 use x509_cert::certificate::{CertificateInner, Raw, Version};
 use x509_cert::der::asn1::UintRef;
 use x509_cert::der::{Decode, Encode, Reader, SliceReader};
-use x509_cert::ext::pkix::KeyUsage;
+use x509_cert::ext::pkix::{self as extension, BasicConstraints};
 
 use super::p521;
 use crate::look::{barrier_of, on_a_thread};
@@ -33,6 +34,8 @@ const MAX_PEM: u64 = 8 << 20;
 #[derive(Clone, Debug)]
 pub struct Roots {
     store: Arc<RootCertStore>,
+    /// For each of them, how many certificates may stand between it and the server's.
+    max_lengths: Arc<Vec<Option<u8>>>,
     /// The same certificates as they are: a server's own certificate among them is trusted as it stands.
     pinned: Arc<Vec<CertificateDer<'static>>>,
 }
@@ -60,27 +63,36 @@ impl Roots {
     fn read(path: &str) -> Result<Self, Blocked> {
         let pem = read_pem(path)?;
         let pinned = certificates(path, &pem)?;
-        let mut store = RootCertStore::empty();
-        for certificate in pinned.iter().filter(|certificate| is_in_time(certificate)) {
-            store.add(certificate.clone()).map_err(|e| wrong(path, &e))?;
+        Self::of(pinned, |e| Err(wrong(path, &e)))
+    }
+
+    /// Those of these certificates that can vouch. `unread` says what is to be done with one that cannot be read.
+    fn of(
+        pinned: Vec<CertificateDer<'static>>,
+        unread: impl Fn(Error) -> Result<(), Blocked>,
+    ) -> Result<Self, Blocked> {
+        let (mut store, mut max_lengths) = (RootCertStore::empty(), Vec::new());
+        for certificate in pinned.iter().filter(|certificate| may_vouch(certificate)) {
+            match store.add(certificate.clone()) {
+                Ok(()) => max_lengths.push(max_length(certificate)),
+                Err(error) => unread(error)?,
+            }
         }
-        Ok(Self { store: Arc::new(store), pinned: Arc::new(pinned) })
+        Ok(Self { store: Arc::new(store), max_lengths: Arc::new(max_lengths), pinned: Arc::new(pinned) })
     }
 
     /// Read once.
     fn system() -> Result<Self, Blocked> {
         let load = || {
             let found = rustls_native_certs::load_native_certs().certs;
-            let mut store = RootCertStore::empty();
-            let (added, _) =
-                store.add_parsable_certificates(found.iter().filter(|it| is_in_time(it)).cloned());
-            if added == 0 {
+            let roots = Self::of(found, |_| Ok(()))?;
+            if roots.store.is_empty() {
                 return Err(Blocked::new(
                     Barrier::ToolMissing,
                     "the system has no trusted certificates (install ca-certificates)",
                 ));
             }
-            Ok(Self { store: Arc::new(store), pinned: Arc::new(found) })
+            Ok(roots)
         };
         SYSTEM.get_or_init(load).clone()
     }
@@ -94,10 +106,16 @@ impl Roots {
             return valid_now(first);
         }
         let algorithms = provider().signature_verification_algorithms.all;
+        let signers: Vec<_> = rest.iter().filter(|sent| may_sign(sent).is_empty()).cloned().collect();
         let judged = ParsedCertificate::try_from(first).and_then(|parsed| {
-            verify_server_cert_signed_by_trust_anchor(&parsed, &self.store, rest, UnixTime::now(), algorithms)
+            let now = UnixTime::now();
+            verify_server_cert_signed_by_trust_anchor(&parsed, &self.store, &signers, now, algorithms)
         });
         match judged {
+            Ok(()) if self.is_too_long(first, &signers) => Ok(Error::from(CertificateError::Other(
+                OtherError(Arc::new(webpki::Error::PathLenConstraintViolated)),
+            ))
+            .to_string()),
             Ok(()) => may_serve(first),
             Err(error)
                 if is_own_limit(&error)
@@ -107,9 +125,11 @@ impl Roots {
                 Err(cannot_tell(&error))
             }
             Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-                let late = self.authorities(chain).into_iter().filter_map(|(der, _)| valid_now(der).ok());
-                let late = late.into_iter().find(|why| !why.is_empty());
-                Ok(late.map_or_else(
+                let authorities = self.authorities(chain).into_iter().map(|(der, _)| der);
+                let cannot = authorities
+                    .flat_map(|der| [valid_now(der).unwrap_or_default(), is_authority(der).to_owned()]);
+                let mut cannot = cannot.chain(rest.iter().map(|der| may_sign(der).to_owned()));
+                Ok(cannot.find(|why| !why.is_empty()).map_or_else(
                     || Error::from(CertificateError::UnknownIssuer).to_string(),
                     |why| format!("of the authority: {why}"),
                 ))
@@ -127,6 +147,31 @@ impl Roots {
         let mut sent = chain.iter().filter_map(|der| Certificate::from_der(der).ok());
         sent.any(|certificate| is_odd_rsa(&certificate))
             || self.authorities(chain).iter().any(|(_, authority)| is_odd_rsa(authority))
+    }
+
+    /// Whether every way from this certificate to an authority that we know is longer than that authority allows (RFC 5280, 6.1.4 (l)
+    /// to (n)): webpki asks those between alone.
+    fn is_too_long(&self, first: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> bool {
+        if !self.max_lengths.iter().flatten().any(|most| usize::from(*most) < rest.len()) {
+            return false;
+        }
+        let most = |anchor: &TrustAnchor<'_>| {
+            let at = self.store.roots.iter().position(|root| root == anchor)?;
+            self.max_lengths.get(at).copied().flatten()
+        };
+        let short = |path: &VerifiedPath<'_>| {
+            let between = path.intermediate_certificates().filter(|it| it.subject() != it.issuer()).count();
+            match most(path.anchor()) {
+                Some(most) if between > usize::from(most) => Err(webpki::Error::PathLenConstraintViolated),
+                _ => Ok(()),
+            }
+        };
+        let algorithms = provider().signature_verification_algorithms.all;
+        let usage = KeyUsage::server_auth();
+        EndEntityCert::try_from(first).is_ok_and(|parsed| {
+            let (roots, now) = (&self.store.roots, UnixTime::now());
+            parsed.verify_for_usage(algorithms, roots, rest, now, usage, None, Some(&short)).is_err()
+        })
     }
 
     /// The authorities that this chain names, whether they signed it or not.
@@ -199,9 +244,37 @@ pub fn is_for(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result
     Ok(verify_server_name(&parsed, name).is_ok())
 }
 
-/// Whether an authority can vouch now: webpki does not ask. One that we cannot read is left to it.
-fn is_in_time(authority: &CertificateDer<'_>) -> bool {
-    valid_now(authority).map_or(true, |why| why.is_empty())
+/// Whether an authority that we know can vouch now: webpki does not ask. One that we cannot read is left to it.
+fn may_vouch(authority: &CertificateDer<'_>) -> bool {
+    valid_now(authority).map_or(true, |why| why.is_empty()) && is_authority(authority).is_empty()
+}
+
+/// Why a certificate is that of no authority (RFC 5280, 6.1.4 (k) and (n)); empty where it may be.
+fn is_authority(certificate: &CertificateDer<'_>) -> &'static str {
+    let Ok(read) = Certificate::from_der(certificate) else { return "" };
+    let constraints = read.tbs_certificate.get::<BasicConstraints>();
+    let is_one = |found: Option<(bool, BasicConstraints)>| found.is_some_and(|(_, found)| found.ca);
+    // Before version 3 none could say so.
+    if read.tbs_certificate.version == Version::V3 && constraints.is_ok_and(|found| !is_one(found)) {
+        return "its basic constraints do not say that it is one";
+    }
+    may_sign(certificate)
+}
+
+/// How many certificates may stand between an authority's and a server's.
+fn max_length(authority: &CertificateDer<'_>) -> Option<u8> {
+    let read = Certificate::from_der(authority).ok()?;
+    read.tbs_certificate.get::<BasicConstraints>().ok()??.1.path_len_constraint
+}
+
+/// Why the key of a certificate may not sign others, where it says what for (RFC 5280, 6.1.4 (n)): webpki does not ask. Empty where it may.
+fn may_sign(certificate: &CertificateDer<'_>) -> &'static str {
+    let read = Certificate::from_der(certificate).ok();
+    let usage = read.and_then(|read| read.tbs_certificate.get::<extension::KeyUsage>().ok()?);
+    match usage {
+        Some((_, usage)) if !usage.key_cert_sign() => "its key usage does not include signing certificates",
+        _ => "",
+    }
 }
 
 /// Whether the key of a server's certificate may be used in a handshake, where it says what for (RFC 5280, 4.2.1.3): webpki
@@ -209,7 +282,7 @@ fn is_in_time(authority: &CertificateDer<'_>) -> bool {
 fn may_serve(certificate: &CertificateDer<'_>) -> Trust {
     let unread = |e| Blocked::new(Barrier::Unsupported, format!("the certificate's key usage: {e}"));
     let usage = Certificate::from_der(certificate)
-        .and_then(|read| read.tbs_certificate.get::<KeyUsage>())
+        .and_then(|read| read.tbs_certificate.get::<extension::KeyUsage>())
         .map_err(unread)?;
     Ok(match usage {
         Some((_, usage))

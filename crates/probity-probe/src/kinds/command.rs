@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use probity_plan::kinds::command::{Command, Program};
 use probity_plan::{Barrier, Blocked, Text, Value};
 
+use crate::json;
 use crate::look::{Context, Look, Seen, at_least_ms, barrier_of, elapsed_ms};
 use crate::plaintext::Syntax;
 use crate::program::{self, Output};
@@ -84,7 +85,7 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
         seen.settle("lines", stdout.clone().map(|text| text.lines().map(Value::from).collect::<Vec<_>>()));
     }
     if context.wants("json") {
-        seen.settle("json", stdout.as_deref().map_err(Clone::clone).and_then(parse_json));
+        seen.settle("json", stdout.as_deref().map_err(Clone::clone).and_then(json::parse));
     }
     if context.wants("stdout") {
         seen.settle("stdout", stdout.map(without_end));
@@ -93,12 +94,6 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
         seen.settle("stderr", text_of("standard error", &ended.stderr).map(without_end));
     }
     Ok(seen)
-}
-
-/// JSON as a fact. A byte order mark before it is none of it (RFC 8259, 8.1).
-pub(crate) fn parse_json(text: &str) -> Result<Value, Blocked> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    Value::from_json(text).map_err(|error| Blocked::new(Barrier::Protocol, format!("not JSON: {error}")))
 }
 
 /// All of an output. What a child prints that goes on after the program's end nobody waits for.

@@ -30,9 +30,15 @@ fn see(path: &str) -> Seen {
         }
         Err(error) => return Seen::nothing(barrier_of(&format!("statvfs {path}"), &error)),
     };
-    seen.know("exists", true).know("read_only", found.f_flag.contains(StatVfsMountFlags::RDONLY));
+    seen.know("exists", true);
     see_space(&found, &mut seen);
     let mount = mount_of(path, &place);
+    // statvfs(3) does not tell what an error made read-only (ext4, from Linux 6.15 on).
+    let read_only = match found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        true => Ok(true),
+        false => mount.as_ref().map(|mount| mount.read_only).map_err(Clone::clone),
+    };
+    seen.settle("read_only", read_only);
     seen.settle("mount_point", mount.as_ref().map(|mount| mount.mount_point.as_str()).map_err(Clone::clone));
     seen.settle("file_system", mount.as_ref().map(|mount| mount.file_system.as_str()).map_err(Clone::clone));
     seen.settle("source", mount.as_ref().map(|mount| mount.source.as_str()).map_err(Clone::clone));

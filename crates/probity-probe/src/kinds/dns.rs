@@ -395,9 +395,10 @@ fn shown(data: &RData) -> Result<String, Blocked> {
             zone_text(&soa.mname),
             zone_text(&soa.rname),
             soa.serial,
-            soa.refresh,
-            soa.retry,
-            soa.expire,
+            // 32 bits without a sign (RFC 1035, 3.3.13).
+            soa.refresh.cast_unsigned(),
+            soa.retry.cast_unsigned(),
+            soa.expire.cast_unsigned(),
             soa.minimum
         ),
         other => other.to_string(),

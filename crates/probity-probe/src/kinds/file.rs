@@ -9,7 +9,7 @@ use probity_plan::{Barrier, Blocked, Value};
 use rustix::fs::{Mode, OFlags};
 use tokio::sync::oneshot;
 
-use crate::look::{Context, Look, Seen, Underway, Wanted, barrier_of, not_ahead};
+use crate::look::{Context, FactSelection, Look, Seen, Underway, barrier_of, not_ahead};
 use crate::mask::Masks;
 use crate::names::{Database, number_of_its_own, owner_and_group};
 use crate::{attributes, documents};
@@ -125,7 +125,7 @@ fn same_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
 /// `tell` gets the numbers of owner and group as soon as they are known.
 fn see(
     file: &File,
-    wanted: &Wanted,
+    wanted: &FactSelection,
     masks: &Masks,
     underway: &Underway,
     tell: oneshot::Sender<(u32, u32)>,

@@ -1,10 +1,10 @@
-//! `interface`: getifaddrs(3), `/proc/net/dev` for the counters, rtnetlink(7) for state and MTU.
+//! `interface`: getifaddrs(3), `/proc/net/dev` for the counters, rtnetlink(7) for addresses, state and MTU.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
-use nix::sys::socket::SockaddrStorage;
+use nix::sys::socket::{LinkAddr, SockaddrStorage};
 use probity_plan::kinds::interface::Interface;
 use probity_plan::{Barrier, Blocked, Value};
 use procfs::Current;
@@ -21,7 +21,7 @@ impl Look for Interface {
     }
 }
 
-/// What getifaddrs(3) says of one interface.
+/// One interface.
 #[derive(Default)]
 struct InterfaceState {
     flags: Option<InterfaceFlags>,
@@ -103,58 +103,30 @@ fn known_as(name: &str) -> Option<String> {
 
 fn interfaces() -> Result<BTreeMap<String, InterfaceState>, Blocked> {
     let entries = getifaddrs().map_err(|error| barrier_of("list the interfaces", &error.into()))?;
-    let mut all: BTreeMap<String, InterfaceState> = BTreeMap::new();
-    for entry in entries {
-        // An address may bear a label, which begins with the interface's name and a colon; no interface's name has one.
-        let name = entry.interface_name.split(':').next().unwrap_or_default();
-        let found = all.entry(name.to_owned()).or_default();
-        found.flags = Some(entry.flags);
-        let Some(address) = entry.address else { continue };
-        if let Some(mac) = address.as_link_addr().and_then(nix::sys::socket::LinkAddr::addr) {
+    let entries: Vec<_> = entries.collect();
+    let is_link = |entry: &&nix::ifaddrs::InterfaceAddress| {
+        entry.address.as_ref().is_some_and(|address| address.as_link_addr().is_some())
+    };
+    let (mut all, mut names) = (BTreeMap::new(), BTreeMap::new());
+    for entry in entries.iter().filter(is_link) {
+        let address = entry.address.as_ref().and_then(SockaddrStorage::as_link_addr);
+        let mut found = InterfaceState { flags: Some(entry.flags), ..InterfaceState::default() };
+        // The interface that reaches this machine only has a hardware address of zeros, which is none.
+        if let Some(mac) = address.and_then(LinkAddr::addr).filter(|mac| *mac != [0; 6]) {
             found.mac = mac.map(|byte| format!("{byte:02x}")).join(":");
         }
-        let prefix = entry.netmask.as_ref().map_or(0, prefix_length);
-        if let Some(ip) = address.as_sockaddr_in() {
-            found.addresses.insert(format!("{}/{prefix}", ip.ip()));
-        } else if let Some(ip) = address.as_sockaddr_in6() {
-            found.addresses.insert(format!("{}/{prefix}", ip.ip()));
-        }
+        names.extend(address.map(|address| (address.ifindex(), entry.interface_name.clone())));
+        all.insert(entry.interface_name.clone(), found);
     }
-    let unusable = unusable_addresses();
-    for (name, found) in &mut all {
-        found.addresses.retain(|address| !unusable.contains(&(name.clone(), address.clone())));
-    }
-    // The interface that reaches this machine only has a hardware address of zeros, which is none.
-    for found in all.values_mut().filter(|found| found.mac == "00:00:00:00:00:00") {
-        found.mac.clear();
+    for address in links::addresses()? {
+        let name = usize::try_from(address.index).ok().and_then(|index| names.get(&index));
+        let Some(found) = name.and_then(|name| all.get_mut(name)) else {
+            let why = "interfaces changed while they were listed";
+            return Err(Blocked::new(Barrier::Changed, why));
+        };
+        found.addresses.insert(format!("{}/{}", address.ip, address.prefix));
     }
     Ok(all)
-}
-
-/// The IPv6 addresses that the kernel does not use, with their interface: somebody else has them, or that is not yet known (`IFA_F_DADFAILED`
-/// and `IFA_F_TENTATIVE` of include/uapi/linux/if_addr.h, by `/proc/net/if_inet6`). None where the kernel has no IPv6.
-fn unusable_addresses() -> BTreeSet<(String, String)> {
-    const UNUSABLE: u8 = 0x08 | 0x40;
-    let table = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
-    let address = |line: &str| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [address, _, prefix, _, flags, name] = words[..] else { return None };
-        let hexadecimal = |word| u8::from_str_radix(word, 16).ok();
-        let ip = std::net::Ipv6Addr::from_bits(u128::from_str_radix(address, 16).ok()?);
-        let is_unusable = hexadecimal(flags)? & UNUSABLE != 0;
-        is_unusable.then_some((name.to_owned(), format!("{ip}/{}", hexadecimal(prefix)?)))
-    };
-    table.lines().filter_map(address).collect()
-}
-
-fn prefix_length(mask: &SockaddrStorage) -> u32 {
-    if let Some(mask) = mask.as_sockaddr_in() {
-        mask.ip().to_bits().count_ones()
-    } else if let Some(mask) = mask.as_sockaddr_in6() {
-        mask.ip().to_bits().count_ones()
-    } else {
-        0
-    }
 }
 
 fn see_counters(name: &str, seen: &mut Seen) {

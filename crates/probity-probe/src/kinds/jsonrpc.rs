@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use self::reply::{Notification, Outcome, Said};
 use crate::connect::websocket::{self, Opening, Socket};
 use crate::connect::{Conversation, Fault, Talk, tls};
-use crate::look::{Context, Seen, Wanted, elapsed_ms, random};
+use crate::look::{Context, FactSelection, Seen, elapsed_ms, random};
 use crate::plaintext::Syntax;
 
 /// The most calls of a session.
@@ -281,7 +281,7 @@ async fn requests(
 ) -> Result<(), Fault> {
     let mut headers = act.headers.clone();
     headers.entry("content-type".to_owned()).or_insert_with(|| Text::plain("application/json"));
-    let wanted = Wanted::Only(BTreeSet::from(["json".to_owned()]));
+    let wanted = FactSelection::Only(BTreeSet::from(["json".to_owned()]));
     let request_context = Context { wanted: &wanted, ..context.clone() };
     let mut outcomes = Vec::new();
     for (number, message) in numbers.iter().zip(messages) {

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use probity_plan::kinds::kernel_parameter::KernelParameter;
 use probity_plan::{Barrier, Blocked, Number};
 
-use crate::look::{Context, Look, Seen, barrier_of};
+use crate::look::{Context, Look, Seen, barrier_of, no_pattern};
 
 /// The longest value that is kept, in bytes.
 const MAX_LENGTH: usize = 64 << 10;
@@ -31,6 +31,18 @@ fn see(parameter: &KernelParameter) -> Seen {
     // Nothing is missing in a tree that is not there.
     if !known && !std::path::Path::new("/proc/sys/kernel/ostype").exists() {
         return Seen::nothing(Blocked::new(Barrier::Unsupported, "/proc/sys is not mounted"));
+    }
+    // Of the network the kernel shows some in its first namespace alone, as it does this one.
+    let is_of_network = parameter.parts().first().is_some_and(|part| part == "net");
+    if !known && is_of_network && !std::path::Path::new("/proc/sys/net/core/netdev_max_backlog").exists() {
+        let why = format!(
+            "there is no parameter {} in this network namespace; the machine's own may have it",
+            parameter.name
+        );
+        return Seen::nothing(Blocked::new(Barrier::Unsupported, why));
+    }
+    if !known && let Err(blocked) = no_pattern(&parameter.name) {
+        return Seen::nothing(blocked);
     }
     seen.know("exists", known);
     if !known {

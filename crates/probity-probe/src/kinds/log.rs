@@ -11,7 +11,7 @@ use probity_plan::{Barrier, Blocked, Value};
 
 use self::tally::{Matcher, Tally};
 use crate::log_time::LogTimes;
-use crate::look::{CLOCK_UNCERTAINTY, Context, Look, Seen, Underway, Wanted, time_text};
+use crate::look::{CLOCK_UNCERTAINTY, Context, FactSelection, Look, Seen, Underway, time_text};
 
 /// What was found of a log.
 enum LogState {
@@ -73,7 +73,7 @@ impl Look for Log {
     }
 }
 
-fn new_tally(log: &Log, wanted: &Wanted) -> Result<Tally, Blocked> {
+fn new_tally(log: &Log, wanted: &FactSelection) -> Result<Tally, Blocked> {
     let listed = ["times", "times_found", "lines", "lines_found"].iter().any(|fact| wanted.includes(fact));
     let pattern = log.pattern.as_ref().map(probity_plan::kinds::log::Pattern::as_str);
     Ok(Tally::new(Matcher::new(pattern, log.encoding.as_deref())?, listed))
@@ -82,7 +82,7 @@ fn new_tally(log: &Log, wanted: &Wanted) -> Result<Tally, Blocked> {
 fn see_file(
     log: &Log,
     path: &str,
-    wanted: &Wanted,
+    wanted: &FactSelection,
     span: Span,
     underway: &Underway,
 ) -> Result<LogState, Blocked> {
@@ -131,14 +131,18 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
     });
     let undated = (tally.undated > 0).then(|| {
         let why = format!(
-            "{} behind a line from before the window: when it was written, then or since, only a time in it would tell",
-            counted(tally.undated, "matching line without a time stands", "matching lines without a time stand")
+            "{} behind a line from before the window: written then or since, which only a time would tell",
+            counted(
+                tally.undated,
+                "matching line without a time stands",
+                "matching lines without a time stand"
+            )
         );
         Blocked::new(Barrier::Protocol, why)
     });
     let late = (tally.late > 0).then(|| {
         let why = format!(
-            "{} from before it, behind lines of the window: a clock was set back, or it is late",
+            "{} from before it, behind lines of the window: a clock was set back, or they were written late",
             counted(tally.late, "matching line bears a time", "matching lines bear times")
         );
         Blocked::new(Barrier::Protocol, why)

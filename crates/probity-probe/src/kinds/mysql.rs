@@ -199,7 +199,14 @@ fn beginning(version: &str, context: &Context<'_>) -> Vec<String> {
     } else {
         format!("SET SESSION max_execution_time = {left}")
     };
-    vec![timeout, "SET SESSION time_zone = '+00:00'".to_owned(), "START TRANSACTION READ ONLY".to_owned()]
+    // Whatever the server makes of a new session: what it sends is read as UTF-8.
+    let names = "SET NAMES utf8mb4".to_owned();
+    vec![
+        names,
+        timeout,
+        "SET SESSION time_zone = '+00:00'".to_owned(),
+        "START TRANSACTION READ ONLY".to_owned(),
+    ]
 }
 
 /// Logs in; why not, if the server says so.

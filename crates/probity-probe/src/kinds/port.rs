@@ -7,7 +7,7 @@ use probity_plan::{Barrier, Blocked, Value};
 
 use super::process::{ended, executed, user_of};
 use crate::connect::{self, Conversation, Fault};
-use crate::look::{Context, Look, Seen, Wanted, at_least_ms, barrier_of, elapsed_ms, no_pattern};
+use crate::look::{Context, FactSelection, Look, Seen, at_least_ms, barrier_of, elapsed_ms, no_pattern};
 use crate::names::{Names, with_names};
 use crate::tables::{self, Holders, Listening, Sockets, is_gone};
 use crate::unix_sockets::{self, UnixSocket};
@@ -29,7 +29,7 @@ impl Look for Port {
     }
 }
 
-fn see(port: &Port, table: &Sockets, wanted: &Wanted, names: &Names) -> Seen {
+fn see(port: &Port, table: &Sockets, wanted: &FactSelection, names: &Names) -> Seen {
     let mut seen = Seen::default();
     let sought = |socket: &&Listening| match port.port {
         Socket::Number(number) => socket.local.port() == number && socket.protocol == port.protocol.name(),
@@ -119,7 +119,7 @@ fn described(socket: &Listening, names: &Names) -> Result<BTreeMap<String, Value
     ]))
 }
 
-fn see_unix(path: &str, wanted: &Wanted) -> Seen {
+fn see_unix(path: &str, wanted: &FactSelection) -> Seen {
     let sockets = match unix_sockets::listening() {
         Ok(sockets) => sockets,
         Err(blocked) => return Seen::nothing(blocked),

@@ -257,22 +257,27 @@ async fn query(
     client: &Client,
 ) -> Result<Answer, tokio_postgres::Error> {
     let left = context.milliseconds_left();
-    // Not the time zone, which would decide what `current_date` is.
-    let begin = format!("BEGIN READ ONLY; SET LOCAL statement_timeout = {left}; SET LOCAL DateStyle = 'ISO'");
+    // How values are written, which a role or the server may have set otherwise: with every digit of a number. Not the time zone,
+    // which would decide what `current_date` is.
+    let begin = format!(
+        "BEGIN READ ONLY; SET LOCAL statement_timeout = {left}; SET LOCAL DateStyle = 'ISO'; \
+         SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL IntervalStyle = 'postgres'"
+    );
     client.batch_execute(&begin).await?;
     // Prepared first: the server refuses more than one statement there, so that nobody can end the transaction and go
     // on; and it tells the types. Then run by the simple protocol, which shows a value of any type as text.
     let statement = client.prepare(&postgres.query).await?;
     let columns =
         statement.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone())).collect();
-    let messages = client.simple_query(&postgres.query).await?;
-    let rows = messages.into_iter().filter_map(|message| match message {
+    let messages = client.simple_query(&postgres.query).await;
+    // Forgotten by the server before the transaction ends: behind a pooler another client has this connection next.
+    drop(statement);
+    client.batch_execute("ROLLBACK").await?;
+    let rows = messages?.into_iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    let rows = rows.collect();
-    client.batch_execute("ROLLBACK").await?;
-    Ok(Answer { columns, rows })
+    Ok(Answer { columns, rows: rows.collect() })
 }
 
 fn see_answer(answer: &Answer, seen: &mut Seen) {

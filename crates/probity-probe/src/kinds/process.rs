@@ -11,9 +11,10 @@ use std::time::Duration;
 use probity_plan::kinds::process::Process;
 use probity_plan::{Barrier, Blocked, Moment, Value};
 use procfs::ProcError;
+use procfs::process::Status;
 
 use crate::clock;
-use crate::look::{Context, Look, Seen, Wanted, barrier_of, no_pattern};
+use crate::look::{Context, FactSelection, Look, Seen, barrier_of, no_pattern};
 use crate::names::{Names, with_names};
 use crate::tables::{self, Processes, Running, barrier_of_proc, is_gone};
 
@@ -41,7 +42,7 @@ enum Is {
     Gone,
 }
 
-fn see(process: &Process, table: &Processes, wanted: &Wanted, names: &Names) -> Seen {
+fn see(process: &Process, table: &Processes, wanted: &FactSelection, names: &Names) -> Seen {
     let mut seen = Seen::default();
     let mut found: Vec<&Running> = Vec::new();
     let mut hidden: Vec<Blocked> = table.hidden.iter().cloned().collect();
@@ -108,7 +109,10 @@ fn see(process: &Process, table: &Processes, wanted: &Wanted, names: &Names) -> 
 }
 
 /// What each of them answers, without those that have ended since the table was read.
-fn still<T>(found: &[&Running], ask: impl Fn(&Running) -> Result<T, Blocked>) -> Result<Vec<T>, Blocked> {
+fn still<'r, T>(
+    found: &[&'r Running],
+    ask: impl Fn(&'r Running) -> Result<T, Blocked>,
+) -> Result<Vec<T>, Blocked> {
     let answers = found.iter().map(|running| (running, ask(running)));
     answers.filter(|(running, answer)| answer.is_ok() || same(running)).map(|(_, answer)| answer).collect()
 }
@@ -130,12 +134,17 @@ fn see_found(oldest: &Running, found: &[&Running], names: &Names, seen: &mut See
     );
     let age = clock::since_boot().saturating_sub(started_after(oldest)).as_secs_f64();
     seen.know("started", started(oldest)).know("age_s", Value::decimal((age * 100.0).round() / 100.0));
-    let users = still(found, |running| user_of(running.stat.pid, names))
-        .map(|users| users.into_iter().collect::<BTreeSet<_>>());
+    let statuses = still(found, |running| Ok((running, status_of(running.stat.pid)?)));
+    let users = statuses.as_ref().map_err(Clone::clone).and_then(|statuses| {
+        statuses.iter().map(|(_, status)| names.user(status.euid)).collect::<Result<BTreeSet<_>, _>>()
+    });
     seen.settle("users", users.map(|users| users.into_iter().collect::<Vec<_>>()));
     seen.know("threads", found.iter().map(|running| running.stat.num_threads).sum::<i64>());
     seen.know("cpu_s", cpu_s(found.iter().map(|running| running.stat.utime + running.stat.stime).sum()));
-    seen.know("memory_bytes", found.iter().map(|running| memory_bytes(running)).sum::<i64>());
+    let memory = |statuses: Vec<(&Running, Status)>| -> i64 {
+        statuses.iter().map(|(running, status)| memory_bytes(running, status)).sum()
+    };
+    seen.settle("memory_bytes", statuses.map(memory));
 }
 
 /// The file at the end of a path that the plan names.
@@ -301,12 +310,15 @@ fn same(running: &Running) -> bool {
 /// The name of the user whose rights a process has (effective).
 pub(super) fn user_of(pid: i32, names: &Names) -> Result<String, Blocked> {
     // Not the owner of /proc/PID: that is root for a process that may not be dumped.
+    names.user(status_of(pid)?.euid)
+}
+
+fn status_of(pid: i32) -> Result<Status, Blocked> {
     let status = procfs::process::Process::new(pid).and_then(|process| process.status());
-    match status {
-        Ok(status) => names.user(status.euid),
-        Err(ProcError::NotFound(_)) => Err(ended(pid)),
-        Err(error) => Err(barrier_of_proc(&format!("read /proc/{pid}/status"), &error)),
-    }
+    status.map_err(|error| match error {
+        ProcError::NotFound(_) => ended(pid),
+        error => barrier_of_proc(&format!("read /proc/{pid}/status"), &error),
+    })
 }
 
 /// Whether it lives in a process namespace below the observer's, as those of a container do: it has one more number for
@@ -348,8 +360,14 @@ fn cpu_s(ticks: u64) -> Value {
     Value::decimal(ticks as f64 / procfs::ticks_per_second().max(1) as f64)
 }
 
-fn memory_bytes(running: &Running) -> i64 {
-    i64::try_from(running.stat.rss.saturating_mul(procfs::page_size())).unwrap_or(i64::MAX)
+/// What is in memory of it: by its status, since its line of numbers may lag behind (proc_pid_stat(5), `rss`), which alone has it
+/// where the first thread has ended.
+fn memory_bytes(running: &Running, status: &Status) -> i64 {
+    let bytes = match status.vmrss {
+        Some(kib) => kib.saturating_mul(1024),
+        None => running.stat.rss.saturating_mul(procfs::page_size()),
+    };
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 fn open_files(running: &Running) -> Result<i64, Blocked> {
@@ -374,6 +392,7 @@ fn described(running: &Running, names: &Names) -> Result<Value, Blocked> {
     if let Err(blocked) = &running.executable {
         return Err(blocked.clone());
     }
+    let status = status_of(running.stat.pid)?;
     let arguments = arguments(running)?.ok_or_else(|| ended(running.stat.pid))?;
     let arguments: Vec<Value> = arguments
         .get(1..)
@@ -391,14 +410,14 @@ fn described(running: &Running, names: &Names) -> Result<Value, Blocked> {
         ("parent_pid".to_owned(), i64::from(running.stat.ppid).into()),
         ("executable".to_owned(), executable.into()),
         ("arguments".to_owned(), arguments.into()),
-        ("user".to_owned(), user_of(running.stat.pid, names)?.into()),
+        ("user".to_owned(), names.user(status.euid)?.into()),
         ("contained".to_owned(), is_contained(running)?.into()),
         // A moment of its own is only what is a fact of its own: within a map it is text.
         ("started".to_owned(), Moment::new(started(running)).to_string().into()),
         ("state".to_owned(), state(running.stat.state).into()),
         ("threads".to_owned(), running.stat.num_threads.into()),
         ("cpu_s".to_owned(), cpu_s(running.stat.utime + running.stat.stime)),
-        ("memory_bytes".to_owned(), memory_bytes(running).into()),
+        ("memory_bytes".to_owned(), memory_bytes(running, &status).into()),
     ])))
 }
 

@@ -2,6 +2,7 @@
 
 use probity_plan::{Barrier, Blocked, Value};
 
+use crate::json;
 use crate::look::Seen;
 
 /// The most rows that are kept.
@@ -51,8 +52,7 @@ pub(super) fn see(columns: &[&str], rows: usize, kept: Result<Vec<Value>, Blocke
 /// A value of JSON in the column of this name.
 ///
 /// # Errors
-/// `protocol` where it is none, as with a key that is there twice.
+/// Those of [`json::parse`].
 pub(super) fn json(column: &str, text: &str) -> Result<Value, Blocked> {
-    let wrong = |error| Blocked::new(Barrier::Protocol, format!("column {column} is not JSON: {error}"));
-    Value::from_json(text).map_err(wrong)
+    json::parse_of(&format!("column {column}"), text)
 }

@@ -1,9 +1,10 @@
 //! `service`: what systemd says of a unit, or of many (`systemd.rs`).
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,9 +17,9 @@ use crate::systemd::{self, Unit};
 
 const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,ActiveEnterTimestamp,\
                           ExecMainStartTimestamp,ExecMainStartTimestampMonotonic,LastTriggerUSec,MainPID,NRestarts,Result,ExecMainCode,\
-                          ExecMainStatus,User,MemoryCurrent,NeedDaemonReload,DropInPaths,EnvironmentFiles";
+                          ExecMainStatus,User,MemoryCurrent,NeedDaemonReload,DropInPaths,EnvironmentFiles,Names,ExecStart";
 
-/// Where units and their drop-ins lie (systemd.unit(5)).
+/// Where units and their drop-ins lie, first what counts most (systemd.unit(5)).
 const UNIT_FOLDERS: [&str; 4] = [
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -100,9 +101,48 @@ fn one(unit: &Unit) -> Seen {
     seen
 }
 
-/// Whether its files changed since systemd read them: by its own word, or because there is a drop-in that it has not read.
+/// Whether its files changed since systemd read them: by its own word, or because there is a file that it has not read, which
+/// takes the place of one that it did or adds to them.
 fn needs_reload(unit: &Unit) -> Result<bool, Blocked> {
-    Ok(unit.property("NeedDaemonReload")? == "yes" || has_unread_drop_in(unit, &UNIT_FOLDERS.map(Path::new)))
+    let folders = UNIT_FOLDERS.map(Path::new);
+    let fragment = Path::new(unit.text("FragmentPath"));
+    let mut read = drop_ins(unit).map(Path::new).chain([fragment]);
+    Ok(unit.property("NeedDaemonReload")? == "yes"
+        || read.any(|file| is_replaced(file, &folders))
+        || has_unread_file(unit, fragment, &folders)
+        || has_unread_drop_in(unit, &folders))
+}
+
+/// Where a path leads.
+fn whole(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
+}
+
+/// Whether a file of the same name lies in a folder that counts more than that of the file which systemd read. Of links that lead to
+/// that one there are many, as those of `systemctl enable`.
+fn is_replaced(read: &Path, folders: &[&Path]) -> bool {
+    let at = |folder: &Path| {
+        let at = folders.iter().position(|one| whole(one).is_some_and(|one| whole(folder) == Some(one)))?;
+        Some((at, read.strip_prefix(folder).ok()?))
+    };
+    let Some((at, name)) = read.ancestors().skip(1).take(2).find_map(at) else { return false };
+    folders[..at].iter().any(|folder| is_another(&folder.join(name), read))
+}
+
+/// Whether something else than `read` lies there, be it a link to nothing.
+fn is_another(path: &Path, read: &Path) -> bool {
+    path.symlink_metadata().is_ok() && whole(path) != whole(read)
+}
+
+/// Whether an instance or an alias, which systemd read from the file of its template or of its other name, has a file of its own.
+fn has_unread_file(unit: &Unit, read: &Path, folders: &[&Path]) -> bool {
+    let file = |name: &&str| !read.as_os_str().is_empty() && read.file_name() != Some(OsStr::new(name));
+    names_of(unit).filter(file).any(|name| folders.iter().any(|folder| is_another(&folder.join(name), read)))
+}
+
+/// What it is called.
+fn names_of(unit: &Unit) -> impl Iterator<Item = &str> {
+    unit.text("Names").split_whitespace().chain([unit.text("Id")])
 }
 
 /// Whether there is a drop-in for it (systemd.unit(5)) that is not among those which systemd read. systemd says nothing of one
@@ -110,8 +150,8 @@ fn needs_reload(unit: &Unit) -> Result<bool, Blocked> {
 fn has_unread_drop_in(unit: &Unit, folders: &[&Path]) -> bool {
     let name_of = |path: &Path| path.file_name().map(OsStr::to_owned);
     let read: Vec<_> = drop_ins(unit).filter_map(|path| name_of(Path::new(path))).collect();
-    let places =
-        folders.iter().flat_map(|folder| drop_in_folders(unit.text("Id")).map(|name| folder.join(name)));
+    let names: BTreeSet<String> = names_of(unit).flat_map(drop_in_folders).collect();
+    let places = folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
     let files = places.filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
     let mut files = files.map(|file| file.path()).filter(|path| path.extension() == Some(OsStr::new("conf")));
     // An empty one, or a link to /dev/null, takes the place of one that lies deeper, and is not listed.
@@ -134,8 +174,8 @@ fn drop_ins(unit: &Unit) -> impl Iterator<Item = &str> {
     unit.text("DropInPaths").split_whitespace()
 }
 
-/// Whether it runs from something else than what stands in its files now: a unit file, or a file of its environment, that
-/// changed since its main process was started, or a program or library that was deleted or replaced.
+/// Whether it runs from something else than what stands in its files now: a unit file, a file of its environment, or the script that
+/// it is, that changed since its main process was started, or a program or library that was deleted or replaced.
 fn needs_restart(unit: &Unit) -> Result<bool, Blocked> {
     let pid = unit.number("MainPID")?;
     if pid == 0 {
@@ -145,7 +185,8 @@ fn needs_restart(unit: &Unit) -> Result<bool, Blocked> {
     let files = drop_ins(unit).chain([unit.text("FragmentPath")]);
     let files = files.filter(|file| !file.is_empty()).map(|file| (file, false));
     let mut doubt = None;
-    for (file, may_lack) in files.chain(environment_files(unit)) {
+    let script = script(unit.text("ExecStart")).map(|script| (script, false));
+    for (file, may_lack) in files.chain(environment_files(unit)).chain(script) {
         match changed(Path::new(file), may_lack, &started)? {
             Changed::Yes => return Ok(true),
             Changed::No => {}
@@ -226,6 +267,15 @@ fn at(seconds: i64, nanoseconds: i64) -> Timestamp {
     Timestamp::new(seconds, i32::try_from(nanoseconds).unwrap_or_default()).unwrap_or(Timestamp::MIN)
 }
 
+/// The script that is executed, by the path in `{ path=/usr/bin/app ; argv[]=... }`; none where it is a program, which the kernel
+/// keeps from being written to, and shows where it was replaced.
+fn script(started: &str) -> Option<&str> {
+    let (path, _) = started.split_once("path=")?.1.split_once(" ; argv[]=")?;
+    let mut first = [0; 2];
+    std::io::Read::read_exact(&mut std::fs::File::open(path).ok()?, &mut first).ok()?;
+    (first == *b"#!").then_some(path)
+}
+
 /// The files of its environment, and whether each may be missing: `/etc/default/app (ignore_errors=yes)`.
 fn environment_files(unit: &Unit) -> impl Iterator<Item = (&str, bool)> {
     unit.text("EnvironmentFiles").lines().filter_map(|line| {
@@ -286,6 +336,13 @@ mod tests {
             );
             systemd::parse(&said).unwrap().remove(0)
         };
+        // An alias has folders of its own.
+        std::fs::create_dir(folder.path().join("www.service.d")).unwrap();
+        std::fs::write(folder.path().join("www.service.d/o.conf"), "[Service]\n").unwrap();
+        let mut alias = unit("");
+        assert!(!has_unread_drop_in(&alias, &[folder.path()]));
+        alias = systemd::parse("Id=web.service\nLoadState=loaded\nActiveState=active\nSubState=running\nNames=web.service www.service\n").unwrap().remove(0);
+        assert!(has_unread_drop_in(&alias, &[folder.path()]));
         let unread = |read: &str| has_unread_drop_in(&unit(read), &[folder.path()]);
         // Neither of another kind nor one that only takes another's place.
         std::fs::write(place.join("notes.txt"), "x").unwrap();
@@ -298,6 +355,68 @@ mod tests {
         assert!(!unread(
             "/etc/systemd/system/a-b.service.d/old.conf /run/systemd/system/a-b.service.d/new.conf"
         ));
+    }
+
+    #[test]
+    fn a_unit_file_that_takes_the_place_of_the_one_that_was_read_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let [etc, usr] = ["etc", "usr"].map(|name| folder.path().join(name));
+        let folders = [etc.as_path(), usr.as_path()];
+        folders.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+        let read = usr.join("web.service");
+        std::fs::write(&read, "[Service]\n").unwrap();
+        assert!(!is_replaced(&read, &folders));
+        std::os::unix::fs::symlink(&read, etc.join("web.service")).unwrap();
+        assert!(!is_replaced(&read, &folders));
+        for replace in [&|| std::os::unix::fs::symlink("/dev/null", etc.join("web.service")), &|| {
+            std::fs::write(etc.join("web.service"), "[Service]\n")
+        }] as [&dyn Fn() -> std::io::Result<()>; 2]
+        {
+            std::fs::remove_file(etc.join("web.service")).unwrap();
+            replace().unwrap();
+            assert!(is_replaced(&read, &folders));
+            assert!(!is_replaced(&etc.join("web.service"), &folders));
+        }
+        // A drop-in likewise, also where an empty one switches it off.
+        let drop_in = usr.join("web.service.d/x.conf");
+        for folder in folders {
+            std::fs::create_dir(folder.join("web.service.d")).unwrap();
+        }
+        std::fs::write(&drop_in, "[Service]\n").unwrap();
+        assert!(!is_replaced(&drop_in, &folders));
+        std::fs::write(etc.join("web.service.d/x.conf"), "").unwrap();
+        assert!(is_replaced(&drop_in, &folders));
+        // One that a generator made lies in none of them.
+        assert!(!is_replaced(&folder.path().join("web.service"), &folders));
+    }
+
+    #[test]
+    fn an_instance_that_has_got_a_file_of_its_own_is_not_what_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let template = folder.path().join("t@.service");
+        std::fs::write(&template, "[Service]\n").unwrap();
+        let unit = "Id=t@a.service\nLoadState=loaded\nActiveState=active\nSubState=running\n";
+        let unit = systemd::parse(unit).unwrap().remove(0);
+        let unread = |read: &Path| has_unread_file(&unit, read, &[folder.path()]);
+        let own = folder.path().join("t@a.service");
+        assert!(!unread(&template));
+        std::os::unix::fs::symlink(&template, &own).unwrap();
+        assert!(!unread(&template));
+        std::fs::remove_file(&own).unwrap();
+        std::fs::write(&own, "[Service]\n").unwrap();
+        assert!(unread(&template) && !unread(&own) && !unread(Path::new("")));
+    }
+
+    #[test]
+    fn a_script_that_is_executed_is_told_from_a_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("my app").display().to_string();
+        let started = format!("{{ path={path} ; argv[]={path} -x ; ignore_errors=no ; start_time=[n/a] }}");
+        assert_eq!(script(&started), None);
+        std::fs::write(&path, "#!/bin/sh\n").unwrap();
+        assert_eq!(script(&started), Some(path.as_str()));
+        std::fs::write(&path, "\x7fELF").unwrap();
+        assert_eq!((script(&started), script("")), (None, None));
     }
 
     #[test]

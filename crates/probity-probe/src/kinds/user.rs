@@ -79,7 +79,7 @@ pub(super) fn accounts(names: &Names) -> Result<Vec<&names::User>, Blocked> {
 
 /// What the passwords in `/etc/shadow` allow (shadow(5)), by account; of several lines of one
 /// the first counts, as it does for the C library. The hashes are not kept.
-async fn passwords(context: &Context<'_>) -> Result<BTreeMap<String, &'static str>, Blocked> {
+async fn passwords(context: &Context<'_>) -> Result<BTreeMap<String, State>, Blocked> {
     let read =
         || whole::read(SHADOW, MAX_LENGTH).map_err(|error| barrier_of(&format!("open {SHADOW}"), &error));
     let bytes = context.in_time(on_a_thread(read)).await?;
@@ -94,27 +94,49 @@ async fn passwords(context: &Context<'_>) -> Result<BTreeMap<String, &'static st
     Ok(states)
 }
 
+/// What a password field allows, or why that is not told.
+type State = Result<&'static str, Blocked>;
+
 /// What a password field allows, in `/etc/passwd` as in `/etc/shadow`.
-fn allows(field: &str) -> &'static str {
+fn allows(field: &str) -> State {
     match field {
-        "" => "empty",
+        "" => Ok("empty"),
         // No password has a hash like these.
-        "x" | "NP" => "locked",
-        hash if hash.starts_with(['!', '*']) => "locked",
-        _ => "set",
+        "x" | "NP" => Ok("locked"),
+        hash if hash.starts_with(['!', '*']) => Ok("locked"),
+        hash if is_hash(hash) => Ok("set"),
+        // As where a password was written instead of its hash.
+        _ => Err(Blocked::new(
+            Barrier::Unsupported,
+            "its password field is no hash that crypt(5) knows: whether any password fits is not told",
+        )),
+    }
+}
+
+/// Whether a field has the form of a hash (crypt(5)): `$`, a name, its settings and what was made of the password; that of BSDi; that
+/// of DES.
+fn is_hash(field: &str) -> bool {
+    let is_base64 =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"./".contains(&byte));
+    if let Some(parts) = field.strip_prefix('$') {
+        let last = parts.rsplit('$').next().unwrap_or_default();
+        return parts.contains('$') && last.len() >= 22 && is_base64(last);
+    }
+    match field.strip_prefix('_') {
+        Some(rest) => rest.len() == 19 && is_base64(rest),
+        None => field.len() == 13 && is_base64(field),
     }
 }
 
 /// `x` in `/etc/passwd` refers to `/etc/shadow`; anything else there is the password field itself, the empty one too
 /// (passwd(5), shadow(5)).
-fn password(user: &names::User, shadow: &BTreeMap<String, &'static str>) -> Result<&'static str, Blocked> {
+fn password(user: &names::User, shadow: &BTreeMap<String, State>) -> State {
     if user.password != "x" {
-        return Ok(allows(&user.password));
+        return allows(&user.password);
     }
-    shadow
-        .get(&user.name)
-        .copied()
-        .ok_or_else(|| Blocked::new(Barrier::Unsupported, format!("{SHADOW} has no line for {}", user.name)))
+    shadow.get(&user.name).cloned().unwrap_or_else(|| {
+        Err(Blocked::new(Barrier::Unsupported, format!("{SHADOW} has no line for {}", user.name)))
+    })
 }
 
 async fn see_all(context: &Context<'_>) -> Result<Seen, Blocked> {
@@ -135,7 +157,7 @@ async fn see_all(context: &Context<'_>) -> Result<Seen, Blocked> {
         .know("login_shells", named(&logs_in))
         .know("users", accounts.iter().map(|user| described(user)).collect::<Vec<_>>());
     if context.wants("empty_passwords") {
-        let empty = |shadow: BTreeMap<String, &'static str>| {
+        let empty = |shadow: BTreeMap<String, State>| {
             named(&|user| password(user, &shadow).is_ok_and(|state| state == "empty"))
         };
         seen.settle("empty_passwords", passwords(context).await.map(empty));

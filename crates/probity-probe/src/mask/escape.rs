@@ -197,7 +197,7 @@ impl<'a> Begun<'a> {
         }
     }
 
-    /// JSON, JavaScript, C, shells, the logs of web servers, PostgreSQL's bytea, the master files of DNS (RFC 1035, 5.1).
+    /// JSON, JavaScript, C, shells, the logs of web servers, PostgreSQL's bytea, the master files of DNS (RFC 1035, 5.1), LDAP, CSS.
     fn backslash(self, kind: u8, rest: Self, out: &mut Vec<Reading>) {
         let control = match kind {
             b'a' => 7,
@@ -246,6 +246,18 @@ impl<'a> Begun<'a> {
             b' ' => rest.is(Unit::Byte(kind), out),
             _ if kind.is_ascii_punctuation() => rest.is(Unit::Byte(kind), out),
             _ => {}
+        }
+        // Names and filters of LDAP (RFC 4514, 2.4; RFC 4515, 3), and CSS, where a blank may end it.
+        if kind.is_ascii_hexdigit() {
+            self.digits(16, 2, &mut |byte, rest| {
+                let rest = Self { rare: true, ..rest };
+                rest.is(Unit::Byte(low_byte(byte)), out);
+                rest.each(|next, rest| {
+                    if next == b' ' {
+                        rest.is(Unit::Byte(low_byte(byte)), out);
+                    }
+                });
+            });
         }
     }
 
@@ -475,7 +487,10 @@ mod tests {
         }
         // What two encoders mean by the same is read in both ways, the longest first.
         let number = |byte, rest| (Unit::Byte(byte), rest);
-        assert_eq!(read("\\112", 1), [number(b'J', ""), number(b'p', ""), number(9, "2"), number(1, "12")]);
+        assert_eq!(
+            read("\\112", 1),
+            [number(b'J', ""), number(b'p', ""), number(9, "2"), number(1, "12"), number(0x11, "2")]
+        );
         assert_eq!(read("\\U0001f511", 1), [(Unit::Character('🔑'), ""), (Unit::Character('\u{1}'), "f511")]);
     }
 

@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     /// What is decoded, and where it stands.
-    type Found = Vec<(Vec<u8>, Vec<(usize, usize)>)>;
+    type DecodedLists = Vec<(Vec<u8>, Vec<(usize, usize)>)>;
 
     /// Every byte read, one after another.
     fn without_passing(bytes: &[u8], layers: Layers<'_>, decoded: &mut impl FnMut(&Decoded)) {
@@ -222,7 +222,7 @@ mod tests {
             let text = parts.concat();
             let escapes = Escapes::new(text.as_bytes(), 3);
             let layers = Layers::new(&escapes, depth, if quoted { Equals::Quoted } else { Equals::Itself });
-            let (mut found, mut all) = (Found::new(), Found::new());
+            let (mut found, mut all) = (DecodedLists::new(), DecodedLists::new());
             decode(text.as_bytes(), layers, 2, &mut |run: &Decoded| found.push((run.bytes.clone(), run.spans.clone())));
             without_passing(text.as_bytes(), layers, &mut |run: &Decoded| all.push((run.bytes.clone(), run.spans.clone())));
             prop_assert_eq!(found, all, "{:?}", text);

@@ -320,6 +320,15 @@ fn a_secret_is_masked_in_octal_of_four_digits() {
 }
 
 #[test]
+fn a_secret_is_masked_as_names_of_ldap_and_css_write_it() {
+    let masks = masks(&["top!secret-9,x"]);
+    let hex = |end: &str| bytes("top!secret-9,x", |byte| format!("\\{byte:02x}{end}"));
+    for shown in ["top\\21secret\\2D9\\2Cx", "top\\21secret-9\\,x", &hex(""), &hex(" ")] {
+        assert_eq!(masks.mask(&format!("<{shown}>")), "<[0]>", "{shown}");
+    }
+}
+
+#[test]
 fn a_secret_is_masked_in_every_form_within_every_form() {
     let secret = "p@ss/w\u{f6}rd\"&+S1 x'9\\%41=3D";
     let masks = masks(&[secret]);

@@ -232,7 +232,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::look::Wanted;
+    use crate::look::FactSelection;
 
     /// A far side on a thread, greeted; our end, and how it ends.
     fn serving(secrets: &[(&str, &str)]) -> (UnixStream, JoinHandle<io::Result<()>>) {
@@ -254,7 +254,7 @@ mod tests {
             row: BTreeMap::new(),
             kind: kind.to_owned(),
             parameters: to_raw_value(parameters).unwrap(),
-            wanted: Wanted::All,
+            wanted: FactSelection::All,
             timeout_ms: 60_000,
             alone,
             shared: None,

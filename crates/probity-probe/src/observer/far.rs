@@ -20,6 +20,7 @@ use probity_plan::{
 use serde_json::value::to_raw_value;
 use tokio::sync::Mutex;
 
+use super::Copies;
 use super::connection::{Connection, Greeting};
 use super::protocol::{Begin, Hello, Order, Report};
 use super::reach::{self, Lifeline};
@@ -27,7 +28,7 @@ use crate::clock::Began;
 use crate::look::Seen;
 use crate::machine::Process;
 use crate::observation::Times;
-use crate::observe::{By, Here, Observe, Reached, Request, Sighting};
+use crate::observe::{By, Here, Observe, ReachedObserver, Request, Sighting};
 use crate::secrets::{Ending, Secrets};
 
 /// How long after a try that failed the next one is made: whoever asks before is told why it failed.
@@ -40,6 +41,7 @@ pub struct Observers<'a> {
     allow: Impact,
     plan: &'a Plan,
     secrets: &'a Secrets,
+    copies: &'a dyn Copies,
     far: BTreeMap<&'a str, Arc<Far>>,
     /// Those of the machines there are, by the machine's name and their own.
     of_machines: StdMutex<BTreeMap<String, BTreeMap<String, Arc<Far>>>>,
@@ -118,7 +120,13 @@ impl There {
 
 impl<'a> Observers<'a> {
     /// Those of this plan, for a run that began then. `allow` is the greatest impact that reaching them may have.
-    pub fn new(plan: &'a Plan, secrets: &'a Secrets, began: Began, allow: Impact) -> Self {
+    pub fn new(
+        plan: &'a Plan,
+        secrets: &'a Secrets,
+        began: Began,
+        allow: Impact,
+        copies: &'a dyn Copies,
+    ) -> Self {
         let far = plan.observers.iter().map(|observer| {
             let probes = plan.probes.iter().filter(|probe| probe.on.as_ref() == Some(&observer.name));
             let far = Far {
@@ -133,7 +141,7 @@ impl<'a> Observers<'a> {
         });
         let (here, far) = (Here::new(secrets, began.at), far.collect());
         let (of_machines, ids) = (StdMutex::default(), AtomicU32::new(1));
-        Self { here, began, allow, plan, secrets, far, of_machines, ids }
+        Self { here, began, allow, plan, secrets, copies, far, of_machines, ids }
     }
 
     fn far(&self, name: &str, trial: Option<&Trial>) -> Option<Arc<Far>> {
@@ -144,7 +152,7 @@ impl<'a> Observers<'a> {
         of_machines.get(&trial?.machine)?.get(name).cloned()
     }
 
-    async fn look(&self, request: &Request<'_>, tell: &dyn Fn(Reached)) -> Sighting {
+    async fn look(&self, request: &Request<'_>, tell: &dyn Fn(ReachedObserver)) -> Sighting {
         let ending = self.secrets.first_to_end(|| secrets_of(request.act));
         let over = || ending.as_ref().and_then(Ending::over);
         if let Some(blocked) = over() {
@@ -158,7 +166,7 @@ impl<'a> Observers<'a> {
         }
     }
 
-    async fn look_now(&self, request: &Request<'_>, tell: &dyn Fn(Reached)) -> Sighting {
+    async fn look_now(&self, request: &Request<'_>, tell: &dyn Fn(ReachedObserver)) -> Sighting {
         let Some(name) = request.on else { return self.here.look(request).await };
         let Some(far) = &self.far(name, request.trial) else {
             return Sighting::blocked(Blocked::new(Barrier::Protocol, format!("no observer `{name}`")));
@@ -191,7 +199,7 @@ impl<'a> Observers<'a> {
     }
 
     /// The connection to an observer, which is made if there is none; whoever reaches it says so before anybody looks.
-    async fn reached(&self, far: &Far, tell: &dyn Fn(Reached)) -> Result<Arc<There>, Blocked> {
+    async fn reached(&self, far: &Far, tell: &dyn Fn(ReachedObserver)) -> Result<Arc<There>, Blocked> {
         let mut state = far.state.lock().await;
         if let Some(there) = state.there.as_ref().filter(|there| there.is_there()) {
             return Ok(Arc::clone(there));
@@ -215,16 +223,19 @@ impl<'a> Observers<'a> {
         }
     }
 
-    async fn connect(&self, far: &Far) -> Result<(There, Reached), Blocked> {
+    async fn connect(&self, far: &Far) -> Result<(There, ReachedObserver), Blocked> {
         if let Some(why) = far.process.and_then(Process::why_gone) {
             return Err(Blocked::new(Barrier::Unreachable, why));
         }
-        let way = reach::find(&far.reach, self.allow).await?;
+        let way = reach::find(&far.reach, self.allow, self.copies).await?;
         let inside = Inside::of(&far.reach, &way.passage);
         let begin =
             |hello: &Hello| Begin { run_began: self.began_there(far, hello), secrets: far.secrets.clone() };
         let now = || self.began.utc();
-        let (connection, greeting) = Connection::open(way.command, way.first, begin, now).await?;
+        let opened = Connection::open(way.command, way.first, begin, now).await;
+        let is_gone = opened.as_ref().is_ok_and(|(_, greeting)| !greeting.hello.left_behind);
+        way.held.remove_copy(is_gone, self.copies).await;
+        let (connection, greeting) = opened?;
         let Greeting { hello, clock, between: (asked, answered) } = greeting;
         let microseconds = |span: jiff::SignedDuration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         let ahead = |of: jiff::Timestamp| microseconds(clock.duration_since(of));
@@ -236,7 +247,7 @@ impl<'a> Observers<'a> {
             agent: hello.agent,
             clock_ahead_us: (ahead(answered), ahead(asked)),
         };
-        let reached = Reached {
+        let reached = ReachedObserver {
             id: self.ids.fetch_add(1, Ordering::Relaxed),
             at: clock,
             offset: self.began.elapsed(),
@@ -262,7 +273,7 @@ impl Observe for Observers<'_> {
     fn observe<'a>(
         &'a self,
         request: &'a Request<'a>,
-        reached: &'a dyn Fn(Reached),
+        reached: &'a dyn Fn(ReachedObserver),
     ) -> LocalBoxFuture<'a, Sighting> {
         Box::pin(self.look(request, reached))
     }
@@ -271,7 +282,7 @@ impl Observe for Observers<'_> {
         &'a self,
         on: &'a str,
         trial: Option<&'a Trial>,
-        reached: &'a dyn Fn(Reached),
+        reached: &'a dyn Fn(ReachedObserver),
     ) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
             if let Some(far) = self.far(on, trial) {
@@ -379,6 +390,15 @@ fn sighting(request: &Request<'_>, report: Report, by: By) -> Sighting {
 mod tests {
     use super::*;
 
+    struct NoCopies;
+
+    impl Copies for NoCopies {
+        fn write_down(&self, _: &str, _: Vec<String>) -> std::io::Result<()> {
+            Err(std::io::Error::other("nothing is copied here"))
+        }
+        fn strike(&self, _: &str) {}
+    }
+
     struct Text(&'static str);
 
     impl probity_plan::Sources for Text {
@@ -398,7 +418,7 @@ mod tests {
         let plan = plan.unwrap_or_else(|errors| panic!("{errors}")).plan;
         let values = ["one", "two", "three"].map(|name| (name.to_owned(), format!("the secret {name}")));
         let secrets = Secrets::new(values.into()).unwrap();
-        let observers = Observers::new(&plan, &secrets, Began::now(), Impact::Observe);
+        let observers = Observers::new(&plan, &secrets, Began::now(), Impact::Observe, &NoCopies);
         let given = |name: &str| observers.far[name].secrets.keys().cloned().collect::<Vec<_>>();
         assert_eq!(
             (given("a"), given("b")),

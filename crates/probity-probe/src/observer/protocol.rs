@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::look::Wanted;
+use crate::look::FactSelection;
 
 /// The version of this conversation; both sides have to speak the same.
 pub const PROTOCOL: u32 = 1;
@@ -76,7 +76,7 @@ pub struct Order {
     /// The kind's parameters as a plan would write them, secrets by name.
     pub parameters: Box<RawValue>,
     /// Which on-demand facts to look up.
-    pub wanted: Wanted,
+    pub wanted: FactSelection,
     /// The time-out, in milliseconds.
     pub timeout_ms: u64,
     /// Whether it is made alone, on a thread of its own.
@@ -231,7 +231,7 @@ mod tests {
                 row: BTreeMap::new(),
                 kind: act.spec().name.to_owned(),
                 parameters: to_raw_value(&act).unwrap(),
-                wanted: Wanted::All,
+                wanted: FactSelection::All,
                 timeout_ms: 1,
                 alone: false,
                 shared: None,

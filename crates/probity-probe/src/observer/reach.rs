@@ -13,8 +13,9 @@ use probity_plan::{Barrier, Blocked, Impact, Passage, Reach};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use super::ssh::Master;
-use crate::look::{Context, Wanted, barrier_of};
+use super::Copies;
+use super::ssh::{AgentCopy, Master};
+use crate::look::{Context, FactSelection, barrier_of};
 use crate::machine::Process;
 use crate::program;
 use crate::secrets::Secrets;
@@ -43,26 +44,33 @@ pub struct Way {
 pub struct Lifeline {
     /// Our program, which is handed over.
     _program: Option<File>,
-    /// A connection.
-    _ssh: Option<Master>,
+    /// A connection, and what is copied over it.
+    ssh: Option<(Master, Option<AgentCopy>)>,
+}
+
+impl Lifeline {
+    /// After the program was started there, or could not be: no copy of it stays, and what stays all the same is written down.
+    pub async fn remove_copy(&self, is_gone: bool, copies: &dyn Copies) {
+        if let Some((master, Some(copy))) = &self.ssh
+            && (is_gone || master.remove(copy).await)
+        {
+            copies.strike(&copy.name);
+        }
+    }
 }
 
 /// Finds the way.
 ///
 /// # Errors
 /// A barrier.
-pub async fn find(reach: &Reach, allow: Impact) -> Result<Way, Blocked> {
+pub async fn find(reach: &Reach, allow: Impact, copies: &dyn Copies) -> Result<Way, Blocked> {
     if let Reach::Ssh(ssh) = reach {
         let to = ssh.clone();
         let master = tokio::task::spawn_blocking(move || Master::open(&to)).await;
         let master = master.unwrap_or_else(|_| Err(Blocked::new(Barrier::Aborted, "ssh was cut off")))?;
-        let (command, first, passage) = master.way(ssh, allow).await?;
-        return Ok(Way {
-            command,
-            first,
-            passage,
-            held: Lifeline { _ssh: Some(master), ..Lifeline::default() },
-        });
+        let (command, first, passage, copy) = master.way(ssh, allow, copies).await?;
+        let held = Lifeline { ssh: Some((master, copy)), ..Lifeline::default() };
+        return Ok(Way { command, first, passage, held });
     }
     let program = sealed().map_err(|error| barrier_of("copy our program into memory", &error))?;
     // It is inherited; whoever else is started meanwhile gets to read our program.
@@ -209,7 +217,7 @@ async fn ask(words: &[&str]) -> Result<String, Option<String>> {
         environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let secrets = Secrets::default();
     let context = Context {
-        wanted: &Wanted::All,
+        wanted: &FactSelection::All,
         secrets: &secrets,
         began: Instant::now(),
         run_began: jiff::Timestamp::UNIX_EPOCH,

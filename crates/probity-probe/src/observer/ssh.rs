@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use probity_plan::{Barrier, Blocked, Cause, Impact, Passage, Ssh};
 
+use super::Copies;
 use crate::look::barrier_of;
 use crate::program::{self, Program};
 
@@ -24,6 +25,25 @@ const UNTIL_WE_END: &str = "cat > /dev/null";
 const MAX_PRINTED: usize = 20;
 /// What of the operator's environment ssh(1) is given.
 const OF_OPERATOR: [&str; 5] = ["HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"];
+
+/// A copy of the program there.
+pub struct AgentCopy {
+    /// What it is called, and nothing else.
+    pub name: String,
+    path: String,
+}
+
+impl AgentCopy {
+    fn new() -> std::io::Result<Self> {
+        let name = format!("probity-agent-{}", random_name()?);
+        Ok(Self { path: format!("/tmp/{name}"), name })
+    }
+
+    /// A line for the shell there that removes it.
+    fn removal(&self) -> String {
+        format!("rm -f -- {}", self.path)
+    }
+}
 
 /// A connection that is open, for as long as this is there; and this program: ssh(1) and what removes the folder read to the end of
 /// pipes that we hold, however we end.
@@ -134,7 +154,12 @@ impl Master {
     ///
     /// # Errors
     /// A barrier: it is not there and may not be copied, or cannot be.
-    pub async fn way(&self, ssh: &Ssh, allow: Impact) -> Result<(Command, Vec<u8>, Passage), Blocked> {
+    pub async fn way(
+        &self,
+        ssh: &Ssh,
+        allow: Impact,
+        copies: &dyn Copies,
+    ) -> Result<(Command, Vec<u8>, Passage, Option<AgentCopy>), Blocked> {
         let own = super::agent::own_digest()
             .ok_or_else(|| Blocked::new(Barrier::Unreachable, "our own program cannot be read"))?;
         let there = self.ask("p=$(command -v probity) && sha256sum -- \"$p\" || :").await?;
@@ -142,18 +167,26 @@ impl Master {
         let sudo = if ssh.sudo { "sudo -n -- " } else { "" };
         if let Some((_, path)) = there.split_once("  ").filter(|(digest, _)| *digest == own) {
             let start = format!("exec {sudo}{} agent", quoted(path));
-            return Ok((self.session(&start)?, Vec::new(), passage));
+            return Ok((self.session(&start)?, Vec::new(), passage, None));
         }
         if allow < Impact::Write {
             return Err(Blocked::by(Cause::NotAllowed { impact: Impact::Write, allowed: allow }));
         }
         let program =
             std::fs::read("/proc/self/exe").map_err(|error| barrier_of("open /proc/self/exe", &error))?;
-        let name = random_name().map_err(|error| barrier_of("choose a name", &error))?;
-        let path = format!("/tmp/probity-agent-{name}");
-        let script = copy_and_start(&path, program.len(), sudo);
-        passage.copied_to = Some(path);
-        Ok((self.session(&format!("exec sh -c {}", quoted(&script)))?, program, passage))
+        let copy = AgentCopy::new().map_err(|error| barrier_of("choose a name", &error))?;
+        let removal = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "--", &ssh.destination];
+        let removal = removal.into_iter().map(str::to_owned).chain([copy.removal()]).collect();
+        let written = copies.write_down(&copy.name, removal);
+        written.map_err(|error| barrier_of("write down that the program is copied", &error))?;
+        let script = copy_and_start(&copy.path, program.len(), sudo);
+        passage.copied_to = Some(copy.path.clone());
+        Ok((self.session(&format!("exec sh -c {}", quoted(&script)))?, program, passage, Some(copy)))
+    }
+
+    /// Whether a copy is removed, by the word of the shell there.
+    pub async fn remove(&self, copy: &AgentCopy) -> bool {
+        self.ask(&copy.removal()).await.is_ok()
     }
 }
 
@@ -185,11 +218,14 @@ impl Folder {
         use std::os::unix::fs::DirBuilderExt;
         let path = PathBuf::from(format!("/tmp/probity-ssh-{}", random_name()?));
         let mut remover = Command::new("/bin/sh");
-        remover.args(["-c", &format!("{UNTIL_WE_END}; rm -rf -- \"$0\"")]).arg(&path);
+        remover.args(["-c", &format!("{UNTIL_WE_END}; rm -rf -- \"$0\"")]).arg(&path).env_clear();
         remover.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        let folder = Self { remover: remover.spawn()?, path };
-        std::fs::DirBuilder::new().mode(0o700).create(&folder.path)?;
-        Ok(folder)
+        // Before the remover: what somebody else made under this name is theirs.
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        match remover.spawn() {
+            Ok(remover) => Ok(Self { path, remover }),
+            Err(error) => std::fs::remove_dir(&path).and(Err(error)),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use probity_plan::{Act, Barrier, Value};
-use probity_probe::{Context, Secrets, Seen, Wanted};
+use probity_probe::{Context, FactSelection, Secrets, Seen};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Longer than any server here takes to start on a busy machine.
@@ -266,7 +266,7 @@ pub fn black_hole() -> BlackHole {
 pub async fn look_with(act: Act, secrets: &[(&str, &str)], timeout: Duration) -> Seen {
     let secrets: BTreeMap<_, _> = secrets.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let secrets = Secrets::new(secrets).unwrap();
-    let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
+    let (wanted, began, run_began) = (&FactSelection::All, Instant::now(), jiff::Timestamp::now());
     let context = Context { wanted, secrets: &secrets, began, run_began, timeout };
     let seen = probity_probe::kinds::look(&act, &context).await;
     let took = context.began.elapsed();

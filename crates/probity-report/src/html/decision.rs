@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use probity_verdict::wording::finding as wording;
 
 use super::findings::badge;
-use super::{Said, Worded};
+use super::{VisibleText, Worded};
 use crate::contents::Contents;
 use crate::said;
 
@@ -27,10 +27,10 @@ pub(super) fn blockers(contents: &Contents) -> Markup {
                         @for it in blockers {
                             tr {
                                 th scope="row" {
-                                    a href={ "#c" (it.number) } { (Said(&it.finding.claim)) } br;
+                                    a href={ "#c" (it.number) } { (VisibleText(&it.finding.claim)) } br;
                                     (badge(it.finding.outcome))
                                 }
-                                td data-label="Read by" { (Said(&it.read_by)) }
+                                td data-label="Read by" { (VisibleText(&it.read_by)) }
                                 td data-label="Why" { (Worded(&wording::reason(it.finding))) }
                                 td data-label="What to do" { (Worded(&it.to_do)) }
                             }
@@ -64,8 +64,8 @@ pub(super) fn trials(contents: &Contents) -> Markup {
                     tbody {
                         @for it in trials {
                             tr {
-                                th scope="row" { (Said(it.name)) }
-                                td data-label="Machine" { (Said(it.machine)) }
+                                th scope="row" { (VisibleText(it.name)) }
+                                td data-label="Machine" { (VisibleText(it.machine)) }
                                 td data-label="Planned" { (it.planned) }
                                 td data-label="At once" { (it.at_once) }
                                 td data-label="Made" { (it.made) }
@@ -74,9 +74,9 @@ pub(super) fn trials(contents: &Contents) -> Markup {
                                 td data-label="Claims over them" {
                                     @for (at, (number, finding)) in it.claims.iter().enumerate() {
                                         @if at > 0 { br; }
-                                        a href={ "#c" (number) } { (Said(&finding.claim)) } " " (badge(finding.outcome))
+                                        a href={ "#c" (number) } { (VisibleText(&finding.claim)) } " " (badge(finding.outcome))
                                         @let measured = wording::measured(finding);
-                                        @if !measured.is_empty() { " " (Said(&measured)) }
+                                        @if !measured.is_empty() { " " (VisibleText(&measured)) }
                                     }
                                 }
                             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::Said;
+use super::VisibleText;
 use crate::contents::{Contents, wanted_entries};
 use crate::said;
 use crate::visible::excerpt;
@@ -32,7 +32,7 @@ pub(super) fn appendix(contents: &Contents) -> Markup {
             h2 id="evidence" { "Evidence" }
             p {
                 "The log holds " (contents.entries) " entries before its closing one, " (contents.observations)
-                " of them observations. Every entry can be read with " code { "probity show " (Said(&bundle)) " NUMBER" } "."
+                " of them observations. Every entry can be read with " code { "probity show " (VisibleText(&bundle)) " NUMBER" } "."
             }
             table.rows {
                 caption { "Which entries each finding rests on" }
@@ -45,8 +45,8 @@ pub(super) fn appendix(contents: &Contents) -> Markup {
                 tbody {
                     @for (number, finding) in contents.judgement.findings.iter().enumerate() {
                         tr id={ "ev" (number) } {
-                            th scope="row" { a href={ "#c" (number) } { (Said(&finding.claim)) } }
-                            td data-label="Probe" { (Said(&finding.of)) }
+                            th scope="row" { a href={ "#c" (number) } { (VisibleText(&finding.claim)) } }
+                            td data-label="Probe" { (VisibleText(&finding.of)) }
                             td data-label="Entries" {
                                 @if finding.entries.is_empty() { "none" }
                                 @else {
@@ -56,7 +56,7 @@ pub(super) fn appendix(contents: &Contents) -> Markup {
                             }
                             td data-label="To read the first" {
                                 @if let Some((first, _)) = finding.entries.first() {
-                                    code { "probity show " (Said(&bundle)) " " (first) }
+                                    code { "probity show " (VisibleText(&bundle)) " " (first) }
                                 }
                             }
                         }
@@ -91,8 +91,8 @@ fn telling(contents: &Contents, bundle: &str, entry: u64) -> Markup {
             @if let Some(observation) = observation {
                 td data-label="Began" { (said::moment(observation.started)) }
                 td data-label="Probe" {
-                    (Said(&observation.probe))
-                    @if !observation.cell.is_empty() { br; code { (Said(&said::cell_line(observation))) } }
+                    (VisibleText(&observation.probe))
+                    @if !observation.cell.is_empty() { br; code { (VisibleText(&said::cell_line(observation))) } }
                     @if observation.attempt > 1 || observation.superseded {
                         br; span.small.muted { "attempt " (observation.attempt) }
                     }
@@ -100,7 +100,7 @@ fn telling(contents: &Contents, bundle: &str, entry: u64) -> Markup {
                 td data-label="What it recorded" { code { (excerpt(&said::facts_line(observation), MAX_FACTS)) } }
             } @else {
                 td {} td {}
-                td data-label="What it recorded" { code { "probity show " (Said(bundle)) " " (entry) } }
+                td data-label="What it recorded" { code { "probity show " (VisibleText(bundle)) " " (entry) } }
             }
         }
     }

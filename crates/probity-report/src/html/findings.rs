@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use probity_verdict::wording::finding as wording;
 use probity_verdict::{Finding, Outcome};
 
-use super::{Said, Worded, evidence, plots};
+use super::{VisibleText, Worded, evidence, plots};
 use crate::contents::Contents;
 use crate::said;
 use crate::visible::excerpt;
@@ -61,7 +61,7 @@ pub(super) fn scores(contents: &Contents) -> Markup {
                     tbody {
                         @for score in scores {
                             tr {
-                                th scope="row" { (Said(&score.name)) }
+                                th scope="row" { (VisibleText(&score.name)) }
                                 td data-label="From 0 to 1" {
                                     (plots::interval_bar(score.lower, score.upper, &score.name))
                                 }
@@ -77,7 +77,7 @@ pub(super) fn scores(contents: &Contents) -> Markup {
                 }
                 @for score in scores {
                     p.small {
-                        strong { (Said(&score.name)) } " is made of: "
+                        strong { (VisibleText(&score.name)) } " is made of: "
                         @for (at, (weight, outcome, claims)) in alike(&score.parts).iter().enumerate() {
                             @if at > 0 { "; " }
                             @for (at, claim) in claims.iter().enumerate() {
@@ -110,8 +110,8 @@ pub(super) fn claim_link(contents: &Contents, claim: &str) -> Markup {
     let number = contents.judgement.findings.iter().position(|finding| finding.claim == claim);
     html! {
         @match number {
-            Some(number) => a href={ "#c" (number) } { (Said(claim)) },
-            None => (Said(claim)),
+            Some(number) => a href={ "#c" (number) } { (VisibleText(claim)) },
+            None => (VisibleText(claim)),
         }
     }
 }
@@ -121,7 +121,7 @@ pub(super) fn sections(contents: &Contents) -> Markup {
     html! {
         @for (number, (section, findings)) in said::sections(contents.judgement).iter().enumerate() {
             section {
-                h2 id={ "section-" (number) } { (Said(section)) }
+                h2 id={ "section-" (number) } { (VisibleText(section)) }
                 p.muted.small { (said::tally(findings.iter().map(|(_, finding)| *finding))) }
                 @let columns = Columns::of(findings);
                 table {
@@ -173,19 +173,19 @@ fn row(contents: &Contents, number: usize, finding: &Finding, columns: Columns) 
         tbody id={ "c" (number) } {
             tr {
                 th scope="row" {
-                    (Said(&finding.claim)) br;
+                    (VisibleText(&finding.claim)) br;
                     (badge(finding.outcome))
                     @if finding.waived.is_some() { " " a href="#waivers" { "waived" } }
                 }
-                td.says data-label="The author says" { @if let Some(says) = &finding.says { (Said(says)) } }
-                td.decided data-label="What was decided" { (Said(&said::decided(finding))) }
+                td.says data-label="The author says" { @if let Some(says) = &finding.says { (VisibleText(says)) } }
+                td.decided data-label="What was decided" { (VisibleText(&said::decided(finding))) }
                 td data-label="Measured" {
                     a href={ "#ev" (number) } {
                         @let measured = wording::measured(finding);
-                        @if measured.is_empty() { "entries" } @else { (Said(&measured)) }
+                        @if measured.is_empty() { "entries" } @else { (VisibleText(&measured)) }
                     }
                 }
-                @if columns.objective { td data-label="Objective" { (Said(&wording::objective(finding))) } }
+                @if columns.objective { td data-label="Objective" { (VisibleText(&wording::objective(finding))) } }
                 @if columns.bounds { td data-label="Bounds" {
                     @if let Some(bounds) = finding.bounds {
                         (said::number(bounds.lower)) " to " (said::number(bounds.upper))
@@ -200,10 +200,10 @@ fn row(contents: &Contents, number: usize, finding: &Finding, columns: Columns) 
                 (cells(finding))
                 @for note in &said::notes(finding) { p { (Worded(note)) } }
                 @if !finding.telling.is_empty() {
-                    p { "See entries " (evidence::links(contents, &finding.telling)) "." }
+                    p { @if finding.telling.len() == 1 { "See entry " } @else { "See entries " } (evidence::links(contents, &finding.telling)) "." }
                 }
                 @if let Some(waived) = &finding.waived {
-                    p { "Waived by " (Said(&waived.owner)) " until " (Said(&waived.until)) ": " (Said(&waived.reason)) }
+                    p { "Waived by " (VisibleText(&waived.owner)) " until " (VisibleText(&waived.until)) ": " (VisibleText(&waived.reason)) }
                 }
             } }
         }
@@ -219,7 +219,7 @@ fn cells(finding: &Finding) -> Markup {
                 @for cell in cells {
                     li {
                         span.(class(cell.outcome)) { strong { (cell.outcome.name()) } } " "
-                        code { (Said(&cell.cell)) } ": " (said::cell_counts(cell))
+                        code { (VisibleText(&cell.cell)) } ": " (said::cell_counts(cell))
                     }
                 }
                 @if more > 0 { li { "and " (more) " more cells" } }
@@ -246,7 +246,7 @@ pub(super) fn unseen(contents: &Contents) -> Markup {
                     tbody {
                         @for it in unseen {
                             tr {
-                                th scope="row" { (Said(&it.probe)) br; code { (Said(&it.facts.join(", "))) } }
+                                th scope="row" { (VisibleText(&it.probe)) br; code { (VisibleText(&it.facts.join(", "))) } }
                                 td data-label="Barrier" {
                                     (it.barrier) br;
                                     @let number = it.claims.first().map_or(0, |(number, _)| *number);
@@ -258,7 +258,7 @@ pub(super) fn unseen(contents: &Contents) -> Markup {
                                 td data-label="Claims" {
                                     @for (at, (number, claim)) in it.claims.iter().enumerate() {
                                         @if at > 0 { ", " }
-                                        a href={ "#c" (number) } { (Said(claim)) }
+                                        a href={ "#c" (number) } { (VisibleText(claim)) }
                                     }
                                 }
                                 td data-label="What would let us see it" { (Worded(&it.remedy)) }
@@ -285,7 +285,7 @@ pub(super) fn to_settle(contents: &Contents) -> Markup {
                 ul {
                     @for how in &said::settle_verdict(contents) { li { strong { "The verdict" } ": " (Worded(how)) } }
                     @for (number, finding, how) in said::to_settle(contents) {
-                        li { a href={ "#c" (number) } { (Said(&finding.claim)) } ": " (Worded(&how)) }
+                        li { a href={ "#c" (number) } { (VisibleText(&finding.claim)) } ": " (Worded(&how)) }
                     }
                 }
             }
@@ -312,9 +312,9 @@ pub(super) fn waivers(contents: &Contents) -> Markup {
                         @for it in waivers {
                             tr {
                                 th scope="row" { (claim_link(contents, it.claim)) }
-                                td data-label="Reason" { (Said(it.reason)) }
-                                td data-label="Owner" { (Said(it.owner)) }
-                                td data-label="Until" { (Said(it.until)) }
+                                td data-label="Reason" { (VisibleText(it.reason)) }
+                                td data-label="Owner" { (VisibleText(it.owner)) }
+                                td data-label="Until" { (VisibleText(it.until)) }
                                 td data-label="In this verdict" { (it.became) }
                             }
                         }

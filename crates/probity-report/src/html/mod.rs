@@ -1,7 +1,7 @@
 //! The report as one self-contained HTML file: no script, nothing loaded from elsewhere (its content security policy
 //! forbids both), plots as inline SVG.
 //!
-//! Every text of a plan or a target goes through [`Said`], which makes hidden characters visible; maud then escapes it.
+//! Every text of a plan or a target goes through [`VisibleText`], which makes hidden characters visible; maud then escapes it.
 
 mod decision;
 mod evidence;
@@ -29,16 +29,16 @@ pub fn html(contents: &Contents) -> String {
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
                 meta name="generator" content=(said::GENERATOR);
-                title { (Said(label)) " \u{2013} " (Said(&contents.start.plan)) }
+                title { (VisibleText(label)) " \u{2013} " (VisibleText(&contents.start.plan)) }
                 style { (PreEscaped(include_str!("style.css"))) }
             }
             body {
                 header {
                     p.kind { "Validation report" }
-                    h1 { (Said(&contents.start.plan)) }
+                    h1 { (VisibleText(&contents.start.plan)) }
                     p.muted {
-                        "Observed by " (Said(&contents.start.observer.user)) " on "
-                        (Said(&contents.start.observer.host)) ", " (said::when(contents)) "."
+                        "Observed by " (VisibleText(&contents.start.observer.user)) " on "
+                        (VisibleText(&contents.start.observer.host)) ", " (said::when(contents)) "."
                     }
                 }
                 main {
@@ -73,9 +73,9 @@ pub fn html(contents: &Contents) -> String {
 }
 
 /// Text of a plan or a target.
-struct Said<'a>(&'a str);
+struct VisibleText<'a>(&'a str);
 
-impl Render for Said<'_> {
+impl Render for VisibleText<'_> {
     fn render_to(&self, buffer: &mut String) {
         visible(self.0).as_ref().render_to(buffer);
     }
@@ -87,7 +87,8 @@ struct Worded<'a>(&'a str);
 impl Render for Worded<'_> {
     fn render_to(&self, buffer: &mut String) {
         for (is_code, piece) in said::pieces(self.0) {
-            let markup = html! { @if is_code { code { (Said(piece)) } } @else { (Said(piece)) } };
+            let markup =
+                html! { @if is_code { code { (VisibleText(piece)) } } @else { (VisibleText(piece)) } };
             markup.render_to(buffer);
         }
     }
@@ -101,7 +102,7 @@ fn verdict(contents: &Contents) -> Markup {
         section.verdict.(class) id="verdict" {
             h2 {
                 "Verdict"
-                span.label { (Said(&judgement.verdict.label)) }
+                span.label { (VisibleText(&judgement.verdict.label)) }
                 span.word { (word) }
             }
             @for warning in said::warnings(contents) {
@@ -135,7 +136,7 @@ fn contents_list(contents: &Contents) -> Markup {
                 @if !said::blockers(contents).is_empty() { li { a href="#blockers" { "Blockers" } } }
                 @if !judgement.scores.is_empty() { li { a href="#scores" { "Scores" } } }
                 @for (number, (section, _)) in said::sections(judgement).iter().enumerate() {
-                    li { a href={ "#section-" (number) } { (Said(section)) } }
+                    li { a href={ "#section-" (number) } { (VisibleText(section)) } }
                 }
                 @if !said::unseen(contents).is_empty() { li { a href="#unseen" { "What could not be seen" } } }
                 @if findings::has_open(contents) { li { a href="#settle" { "What would settle it" } } }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use probity_plan::units::counted;
 use probity_verdict::Finding;
 
-use super::Said;
+use super::VisibleText;
 use crate::contents::Contents;
 use crate::said;
 use crate::series::{MAX_SERIES, Mark, Plot, Point, Sample, Series, Strip};
@@ -28,7 +28,7 @@ fn bar(from: f64, lower: f64, upper: f64, class: &str, mark: Option<f64>, of: &s
     let objective = mark.map_or_else(String::new, |mark| format!(", objective {}", said::number(mark)));
     let label = format!("{of}: {}{objective}", said::interval(lower, upper));
     html! {
-        span.interval role="img" aria-label=(Said(&label)) {
+        span.interval role="img" aria-label=(VisibleText(&label)) {
             svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" {
                 rect.(class) x=(x(lower)) y="0" width=(x((upper - lower).max(0.004))) height="10" {}
                 @if lower > from { rect.sure x=(x(from)) y="0" width=(x(lower - from)) height="10" {} }
@@ -130,8 +130,8 @@ fn draw(plot: &Plot) -> Markup {
     html! {
         figure {
             figcaption {
-                code { (Said(&plot.fact)) } " of " code { (Said(&plot.probe)) } " over time, for "
-                strong { (Said(&plot.claim)) }
+                code { (VisibleText(&plot.fact)) } " of " code { (VisibleText(&plot.probe)) } " over time, for "
+                strong { (VisibleText(&plot.claim)) }
                 @if axis.logarithmic { ", logarithmic" }
                 @if plot.seen > plot.points.len() as u64 {
                     ": " (plot.points.len()) " of " (plot.seen) " looks, of each group of neighbours the least and the greatest"
@@ -140,7 +140,7 @@ fn draw(plot: &Plot) -> Markup {
                 @if endless > 0 { "; " (endless) " without an upper end (timed out)" }
                 "."
             }
-            div.plot role="img" aria-label=(Said(&label)) {
+            div.plot role="img" aria-label=(VisibleText(&label)) {
                 @for tick in axis.ticks() {
                     span.tick style={ "top:" (said::number(axis.y(tick) / 10.0)) "%" } { (said::number(tick)) }
                 }
@@ -156,7 +156,7 @@ fn draw(plot: &Plot) -> Markup {
                 @if let (Some(text), Some(limit)) = (&limit, plot.limit) {
                     @let top = axis.y(limit.value) / 10.0;
                     span.target.low[top < 12.0] style={ "top:" (said::number(top)) "%" } {
-                        "limit: " (Said(&plot.fact)) " " (text)
+                        "limit: " (VisibleText(&plot.fact)) " " (text)
                     }
                 }
             }
@@ -261,8 +261,8 @@ fn draw_strip(strip: &Strip) -> Markup {
     let (first, last) = (strip.samples.first().map(|it| it.at), strip.samples.last().map(|it| it.at));
     html! {
         figure {
-            figcaption { strong { (Said(&strip.probe)) } ", " (counts) "." }
-            div.strip role="img" aria-label={ "Looks of " (Said(&strip.probe)) " over time, " (counts) } {
+            figcaption { strong { (VisibleText(&strip.probe)) } ", " (counts) "." }
+            div.strip role="img" aria-label={ "Looks of " (VisibleText(&strip.probe)) " over time, " (counts) } {
                 svg viewBox={ "0 -3 " (strip.samples.len() * 10) " 13" } preserveAspectRatio="none" aria-hidden="true" {
                     @for class in ["s-satisfied", "s-not", "s-undecided", "s-blocked", "s-missed"] {
                         @let path = columns(strip, class);

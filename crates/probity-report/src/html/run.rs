@@ -1,10 +1,9 @@
 //! What was and was not permitted, what the signature shows, how to verify, and which run this was.
 
 use maud::{Markup, html};
-
-use super::{Said, Worded};
 use probity_evidence::Status;
 
+use super::{VisibleText, Worded};
 use crate::contents::Contents;
 use crate::said;
 
@@ -19,7 +18,7 @@ pub(super) fn permissions(contents: &Contents) -> Markup {
                 p { "The operator allowed impact " strong { (contents.start.allow) } "." }
                 ul {
                     @for (probe, impact, does, why) in not_made {
-                        li { strong { (Said(&probe)) } " (" (impact) ", " (why) "): " code { (Said(&does)) } }
+                        li { strong { (VisibleText(&probe)) } " (" (impact) ", " (why) "): " code { (VisibleText(&does)) } }
                     }
                 }
             }
@@ -32,7 +31,7 @@ pub(super) fn permissions(contents: &Contents) -> Markup {
                 }
                 ul {
                     @for (probe, impact, floor, does) in harmless {
-                        li { strong { (Said(probe)) } ": " (impact) " instead of " (floor) ": " code { (Said(&does)) } }
+                        li { strong { (VisibleText(probe)) } ": " (impact) " instead of " (floor) ": " code { (VisibleText(&does)) } }
                     }
                 }
             }
@@ -79,12 +78,12 @@ pub(super) fn signature(contents: &Contents) -> Markup {
                             tr {
                                 th scope="row" { (check.id.title()) }
                                 td data-label="Result" {
-                                    @match check.status {
+                                    @match check.status() {
                                         Status::Failed => span.failed { "failed" },
                                         status => (status.name()),
                                     }
                                 }
-                                td data-label="Detail" { (Said(&check.detail)) }
+                                td data-label="Detail" { (VisibleText(&check.detail())) }
                             }
                         }
                     }
@@ -100,7 +99,7 @@ pub(super) fn signature(contents: &Contents) -> Markup {
                 } }
                 tbody {
                     @for (command, does) in said::commands(contents) {
-                        tr { td data-label="Command" { code { (Said(&command)) } } td data-label="What it does" { (Worded(does)) } }
+                        tr { td data-label="Command" { code { (VisibleText(&command)) } } td data-label="What it does" { (Worded(does)) } }
                     }
                 }
             }
@@ -123,7 +122,7 @@ pub(super) fn observers(contents: &Contents) -> Markup {
                     } }
                     tbody {
                         @for (name, says) in observers {
-                            tr { th scope="row" { (Said(&name)) } td { (Said(&says)) } }
+                            tr { th scope="row" { (VisibleText(&name)) } td { (VisibleText(&says)) } }
                         }
                     }
                 }
@@ -144,21 +143,21 @@ pub(super) fn run(contents: &Contents) -> Markup {
                 } }
                 tbody {
                     @for (name, value) in said::identity(contents) {
-                        tr { th scope="row" { (name) } td { (Said(&value)) } }
+                        tr { th scope="row" { (name) } td { (VisibleText(&value)) } }
                     }
                     @for (name, value) in &contents.start.inputs {
-                        tr { th scope="row" { "input " (Said(name)) } td { (Said(value)) } }
+                        tr { th scope="row" { "input " (VisibleText(name)) } td { (VisibleText(value)) } }
                     }
                     @for (name, digest) in &contents.start.files {
-                        tr { th scope="row" { (Said(name)) ", SHA-256" } td { (Said(digest)) } }
+                        tr { th scope="row" { (VisibleText(name)) ", SHA-256" } td { (VisibleText(digest)) } }
                     }
                     @for (name, value) in said::observer(contents) {
-                        tr { th scope="row" { "observer: " (Said(&name)) } td { (Said(&value)) } }
+                        tr { th scope="row" { "observer: " (VisibleText(&name)) } td { (VisibleText(&value)) } }
                     }
                     @for (entry, event) in contents.events {
                         tr {
                             th scope="row" { "entry " (entry) }
-                            td { (Said(&event.what.to_string())) ", " (said::moment(event.at)) }
+                            td { (VisibleText(&event.what.to_string())) ", " (said::moment(event.at)) }
                         }
                     }
                 }

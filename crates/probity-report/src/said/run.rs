@@ -175,15 +175,18 @@ pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
     let mut warnings: Vec<String> = contents.unacceptable.map(super::unacceptable).into_iter().collect();
     let (signer, others): (Vec<&Check>, Vec<&Check>) =
         contents.verification.unwrap_or_default().iter().partition(|check| check.id == CheckId::Signer);
-    let failed: Vec<&str> =
-        others.iter().filter(|check| check.status == Status::Failed).map(|check| check.id.title()).collect();
+    let failed: Vec<&str> = others
+        .iter()
+        .filter(|check| check.status() == Status::Failed)
+        .map(|check| check.id.title())
+        .collect();
     if !failed.is_empty() {
         warnings.push(format!("Verification failed: {}.", failed.join("; ")));
     }
-    let unknown = signer.into_iter().filter(|check| check.status != Status::Passed);
-    warnings.extend(unknown.map(|check| format!("The signer is unknown to you: {}.", check.detail)));
-    let times = others.iter().filter(|it| it.id == CheckId::Times && it.status == Status::NotMade);
-    warnings.extend(times.map(|check| format!("The times of this run: {}.", check.detail)));
+    let unknown = signer.into_iter().filter(|check| check.status() != Status::Passed);
+    warnings.extend(unknown.map(|check| format!("The signer is unknown to you: {}.", check.detail())));
+    let times = others.iter().filter(|it| it.id == CheckId::Times && it.status() == Status::NotMade);
+    warnings.extend(times.map(|check| format!("The times of this run: {}.", check.detail())));
     warnings.extend(verdict::limits(contents.judgement));
     if contents.after_the_fact {
         warnings.push(

@@ -47,8 +47,8 @@ pub(crate) fn five_things(contents: &Contents) -> [Narrowing; 5] {
     };
     let ledger = match &start.ledger.head {
         Some(head) => format!(
-            "Run {} of the operator's ledger, whose last line before it has the digest {head}. Two bundles of one \
-             operator show a gap between them.",
+            "Run {} of the operator's ledger, whose last line before it has the digest {head}. Runs that are not \
+             shown leave a gap in the numbers between two bundles.",
             start.ledger.run
         ),
         None => format!(
@@ -58,8 +58,8 @@ pub(crate) fn five_things(contents: &Contents) -> [Narrowing; 5] {
     };
     let reproduces = match &start.reproduces {
         Some(root) => format!(
-            "This run itself observed anew what the bundle with tree head {root} records; compare their findings, \
-             and whose keys they are."
+            "This run itself observed anew what the bundle with tree head {root} records. It narrows that one, if its \
+             key is the reader's; this one cites none that the reader made of it."
         ),
         None => "This bundle cites no other that it reproduces. The reader can observe anew: \
                  `probity reproduce`."
@@ -81,7 +81,8 @@ pub(crate) fn five_things(contents: &Contents) -> [Narrowing; 5] {
         },
         Narrowing {
             thing: "The reader's own reproduction",
-            present: start.reproduces.is_some(),
+            // Only another bundle could show it, which cites this one.
+            present: false,
             says: reproduces,
         },
     ]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use probity_evidence::entry::{Event, LedgerHead, Start};
-use probity_evidence::{Check, CheckId, Status};
+use probity_evidence::verify::{Obstacle, Shown};
+use probity_evidence::{Check, CheckId};
 use probity_plan::model::{Cell, Starts};
 use probity_plan::{
     Barrier, Blocked, Cause, Form, Happening, Impact, Observation, Plan, Position, Probe, Rule, Score,
@@ -56,20 +57,16 @@ pub fn camera() -> Made {
         series: Vec::new(),
         telling: Vec::new(),
         verification: Some(vec![
-            check(CheckId::Entries, Status::Passed, "277 entries"),
-            check(CheckId::Tree, Status::Passed, "41d2\u{2026}9c07"),
-            check(CheckId::Checkpoint, Status::Passed, "613 checkpoints"),
-            check(CheckId::CheckpointSignature, Status::Passed, ""),
-            check(CheckId::FindingsFollow, Status::Passed, "the same findings by rules 1"),
-            check(CheckId::Signer, Status::NotMade, "no signers file was given"),
+            Check::of(CheckId::Entries, Shown::EntriesWhole { signed: 277 }),
+            Check::of(CheckId::Tree, Shown::RootReached),
+            Check::of(CheckId::Checkpoint, Shown::CheckpointSigned { covered: 277 }),
+            Check::of(CheckId::CheckpointSignature, Shown::OperatorSigned),
+            Check::of(CheckId::FindingsFollow, Shown::FindingsSame),
+            Check::of(CheckId::Signer, Obstacle::NoSigners { key: "SHA256:2c1f".to_owned() }),
         ]),
     };
     made.gather(&observations());
     made
-}
-
-fn check(id: CheckId, status: Status, detail: &str) -> Check {
-    Check { id, status, detail: detail.to_owned() }
 }
 
 const DEPLOYMENT: Option<&str> = Some("Deployment");

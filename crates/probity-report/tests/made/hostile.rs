@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use probity_evidence::verify::Objection;
 use probity_plan::{Cause, Happening, Observation, Position, TrialGroup};
 use probity_report::Series;
 use probity_verdict::judgement::{
@@ -107,7 +108,7 @@ pub fn hostile() -> Made {
         *observation = hostile_observation(observation);
     }
     for check in it.verification.iter_mut().flatten() {
-        check.detail = text();
+        check.found = Objection::NotOpened { error: text() }.into();
     }
     it.series = {
         let names: Vec<String> = it.judgement.findings.iter().map(|finding| finding.claim.clone()).collect();

@@ -19,10 +19,12 @@ pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Problems) 
             continue;
         }
         let is_moment = |probe: &Probe, name: &str| {
-            probe
-                .spec()
-                .fact(name)
-                .is_some_and(|fact| matches!(fact.ty, FactType::Moment | FactType::Moments))
+            probe.spec().fact(name).is_some_and(|fact| match fact.ty {
+                FactType::Moment | FactType::Moments => true,
+                // What the plan makes a moment is one of these.
+                FactType::Text | FactType::List | FactType::Map | FactType::Any => check.makes_moments(),
+                _ => false,
+            })
         };
         if check.reads().any(|name| is_moment(probe, name))
             && check.reads_against().any(|name| is_moment(other, name))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use probity_diagnostic::{Level, Position};
 use probity_plan::Plan;
 
-use super::Problems;
+use super::{Problems, printed};
 use crate::judgement::Outcome;
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;
@@ -206,10 +206,11 @@ fn make(rules: &Rules<'_>, node: &Node, wanted: bool, world: &mut [Outcome]) {
 /// Labels that say what only Probity may add, or that mean two things.
 fn labels(plan: &Plan, found: &mut Problems) {
     // Nobody sees how it is spaced or put into brackets.
-    let letters =
-        |text: &str| -> String { text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect() };
+    let letters = |text: &str| -> String {
+        printed(text).to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
+    };
     // Signs are kept: `A+` and `A-` differ in nothing else.
-    let words = |label: &str| label.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = |label: &str| printed(label).to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
     for rule in &plan.rules {
         if letters(&rule.label).ends_with(&letters(WITH_WAIVERS)) {
             let message =
@@ -221,6 +222,20 @@ fn labels(plan: &Plan, found: &mut Problems) {
                 format!("the label `{}` says what is added to an acceptance that is withheld", rule.label);
             found.push(Level::Error, "label", &rule.at, message, "choose another label");
         }
+    }
+    let behind = |label: &str| {
+        let (_, inside) = label.strip_suffix(')')?.rsplit_once('(')?;
+        ["accepted", "rejected", "inconclusive"].contains(&inside.trim()).then_some(())
+    };
+    for rule in plan.rules.iter().filter(|rule| behind(&words(&rule.label)).is_some()) {
+        let message = format!("the label `{}` says what is printed behind a label", rule.label);
+        found.push(
+            Level::Error,
+            "label",
+            &rule.at,
+            message,
+            "leave the brackets out: `accepted: true` says it",
+        );
     }
     let mut meanings = BTreeMap::from([(words(NO_RULE), false)]);
     let all: Vec<String> = plan.rules.iter().map(|rule| words(&rule.label)).chain([words(NO_RULE)]).collect();

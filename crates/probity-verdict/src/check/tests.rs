@@ -150,6 +150,9 @@ fn what_can_never_be_seen_is_told_before_any_look() {
         ("http: \"http://x\", method: \"GE T\", impact: observe", "answered"),
         ("http: \"http://x\", headers: { a b: c }", "answered"),
         ("websocket: \"ws://x\", headers: { \"a:\": c }, impact: observe", "answered"),
+        ("jsonrpc: \"ws://x\", calls: [ { method: m } ], headers: { a b: c }, impact: observe", "answered"),
+        ("rate-limit: \"http://x\", method: \"GE T\"", "answered"),
+        ("rate-limit: \"http://x\", other_identity: { headers: { a b: c } }", "answered"),
         ("container: ../x", "exists"),
         ("file: \"/a\\0b\"", "exists"),
         ("interface: ../x", "exists"),
@@ -416,9 +419,17 @@ fn a_label_says_one_thing_and_not_what_is_added_to_one() {
     ] {
         assert_eq!(labels(label, "NO"), 1, "{label}");
     }
-    for (accepting, other) in
-        [("GO", "GO"), ("GO", "go "), ("NOT  YET", "Not yet"), ("No rule applies", "NO")]
-    {
+    for (accepting, other) in [
+        ("GO", "GO"),
+        ("GO", "go "),
+        ("NOT  YET", "Not yet"),
+        ("No rule applies", "NO"),
+        // Not to be told apart where they are printed.
+        ("GO", "G\u{200b}O"),
+        ("GO", "\u{ff27}\u{ff2f}"),
+        ("GO", "NO (accepted)"),
+        ("GO ( inconclusive )", "NO"),
+    ] {
         assert_eq!(labels(accepting, other), 1, "{accepting} {other}");
     }
     let three =

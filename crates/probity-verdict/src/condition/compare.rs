@@ -16,7 +16,7 @@ use super::pattern::{Draft, Pattern};
 use super::reason::{Class, Reason};
 use super::syntax::Operator;
 use super::tree::{Function, Matched};
-use super::types::{MODES, any_mode, misordered};
+use super::types::{MODES, any_mode, have_no_order};
 use super::version::Scheme;
 use crate::truth::Truth4;
 
@@ -44,7 +44,7 @@ pub(super) fn copying(value: &Value) -> u64 {
     }
 }
 
-type Told<T> = Result<T, Box<Evaluated>>;
+type EvaluationResult<T> = Result<T, Box<Evaluated>>;
 
 fn not_made_for(what: &str, value: &Value) -> Box<Evaluated> {
     if is_masked(value) {
@@ -60,7 +60,12 @@ fn is_masked(value: &Value) -> bool {
 
 impl Run<'_> {
     /// Whether two values are the same. A pair that surely differs decides, also beside one that does not compare.
-    pub(super) fn equal(&self, operator: &str, left: Side<'_>, right: Side<'_>) -> Told<Equality> {
+    pub(super) fn equal(
+        &self,
+        operator: &str,
+        left: Side<'_>,
+        right: Side<'_>,
+    ) -> EvaluationResult<Equality> {
         let known = |same: bool| Ok(if same { Equality::Same } else { Equality::Differs(None) });
         match (left.value, right.value) {
             (Value::Null, Value::Null) => known(true),
@@ -115,7 +120,11 @@ impl Run<'_> {
     }
 
     /// Whether a map has every key of another one, as far as masked ones tell.
-    fn all_keys(&self, keys: &BTreeMap<String, Value>, map: &BTreeMap<String, Value>) -> Told<Option<bool>> {
+    fn all_keys(
+        &self,
+        keys: &BTreeMap<String, Value>,
+        map: &BTreeMap<String, Value>,
+    ) -> EvaluationResult<Option<bool>> {
         let mut all = Some(true);
         for key in keys.keys() {
             match self.has_key(map, key)? {
@@ -128,7 +137,7 @@ impl Run<'_> {
     }
 
     /// Whether a map has this key; `None` if that depends on what was masked.
-    pub(super) fn has_key(&self, map: &BTreeMap<String, Value>, key: &str) -> Told<Option<bool>> {
+    pub(super) fn has_key(&self, map: &BTreeMap<String, Value>, key: &str) -> EvaluationResult<Option<bool>> {
         if map.contains_key(key) {
             return Ok(Some(true));
         }
@@ -150,7 +159,7 @@ impl Run<'_> {
         operator: &str,
         (a, b): (usize, usize),
         pairs: impl Iterator<Item = (Side<'v>, Side<'v>)>,
-    ) -> Told<Equality> {
+    ) -> EvaluationResult<Equality> {
         match self.equal_pairs(operator, pairs) {
             Ok(Equality::Same) if a == b => Ok(Equality::Same),
             Ok(Equality::Same) => Ok(Equality::Differs(Some(a.min(b)))),
@@ -163,7 +172,7 @@ impl Run<'_> {
         &self,
         operator: &str,
         pairs: impl Iterator<Item = (Side<'v>, Side<'v>)>,
-    ) -> Told<Equality> {
+    ) -> EvaluationResult<Equality> {
         let (mut unknown, mut error) = (None, None);
         for (at, (a, b)) in pairs.enumerate() {
             self.spend(1)?;
@@ -178,7 +187,7 @@ impl Run<'_> {
         unknown.or(error).map_or(Ok(Equality::Same), Err)
     }
 
-    pub(super) fn order(&self, operator: Operator, a: &Value, b: &Value) -> Told<bool> {
+    pub(super) fn order(&self, operator: Operator, a: &Value, b: &Value) -> EvaluationResult<bool> {
         let order = match (a, b) {
             _ if is_masked(a) || is_masked(b) => return Err(Reason::Masked.into()),
             (Value::Number(a), Value::Number(b)) => {
@@ -187,7 +196,7 @@ impl Run<'_> {
             }
             (Value::Text(a), Value::Text(b)) => {
                 self.spend(text_steps(a.len()) + text_steps(b.len()))?;
-                if misordered(a).is_some() && misordered(b).is_some() {
+                if have_no_order(a, b) {
                     return Err(Reason::OrderOfText { operator: operator.symbol().to_owned() }.into());
                 }
                 a.cmp(b)
@@ -202,7 +211,13 @@ impl Run<'_> {
         Ok(satisfies(operator, order))
     }
 
-    pub(super) fn versions(&self, operator: Operator, scheme: Scheme, a: &Value, b: &Value) -> Told<bool> {
+    pub(super) fn versions(
+        &self,
+        operator: Operator,
+        scheme: Scheme,
+        a: &Value,
+        b: &Value,
+    ) -> EvaluationResult<bool> {
         let (Value::Text(a), Value::Text(b)) = (a, b) else {
             return Err(not_made_for("version", if a.as_text().is_some() { b } else { a }));
         };
@@ -343,7 +358,7 @@ impl Run<'_> {
     }
 
     /// Whether a mode lacks what no mode has.
-    pub(super) fn mode_lacks(&self, function: Function, part: &Value) -> Told<()> {
+    pub(super) fn mode_lacks(&self, function: Function, part: &Value) -> EvaluationResult<()> {
         let Value::Text(part) = part else { return Ok(()) };
         if masked::is_masked(part) {
             return Ok(());

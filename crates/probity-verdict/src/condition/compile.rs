@@ -21,12 +21,13 @@ pub fn compile(source: &str, scope: &Scope, empty_ok: bool) -> Result<Check, Con
     }
     let unreadable = |(at, fault)| ConditionError::new(source, at, Mistake::Unreadable(fault));
     let tree = syntax::parse(source).map_err(unreadable)?;
-    let mut compiler = Compiler { source, scope, empty_ok, facts: Vec::new(), elements: Vec::new() };
+    let mut compiler =
+        Compiler { source, scope, empty_ok, facts: Vec::new(), makes_moments: false, elements: Vec::new() };
     let root = compiler.truth(&tree)?;
     if compiler.facts.is_empty() {
         return Err(compiler.error(0, Mistake::ReadsNoFact { readable: compiler.readable() }));
     }
-    Ok(Check { text: collapsed(source), root, facts: compiler.facts })
+    Ok(Check { text: collapsed(source), root, facts: compiler.facts, makes_moments: compiler.makes_moments })
 }
 
 pub(super) struct Compiler<'a> {
@@ -35,6 +36,8 @@ pub(super) struct Compiler<'a> {
     pub(super) empty_ok: bool,
     /// The facts that were read, in the order of their first mention.
     facts: Vec<String>,
+    /// Whether something that was seen is made a moment.
+    makes_moments: bool,
     /// The names of elements that are being looked at, outermost first.
     pub(super) elements: Vec<Element>,
 }
@@ -380,6 +383,7 @@ impl Compiler<'_> {
             let moment = self.moment_meant(first.span.0, literal)?;
             return Ok(Typed { node: Node::Literal(moment), ty, span: expr.span });
         }
+        self.makes_moments |= function == Function::Moment;
         Ok(Typed { node: Node::Call(function, arguments), ty, span: expr.span })
     }
 

@@ -155,21 +155,50 @@ pub(super) fn mode_meant(text: &str) -> Option<String> {
 }
 
 /// What a text is whose letters are in another order than what it says; `None` if their order is its own: it begins with no
-/// number (`100%`, `-1`, `.5`, `10,5 s` and `1.2` do), or with a date of which nothing is said but the day, or the time of one clock.
+/// number (`100%`, `-1`, `.5`, `10,5 s`, `V2` and `1.2` do), or with a day, and no other number behind it but the time of one clock.
 pub(super) fn misordered(text: &str) -> Option<Misordered> {
     let text = text.trim_start();
     if Moment::parse(text).is_some() {
         return Some(Misordered::Moment);
     }
-    if let Some((date, rest)) = text.split_at_checked(10)
-        && date.parse::<jiff::civil::Date>().is_ok()
-        && date.as_bytes()[4] == b'-'
-    {
-        let time = rest.strip_prefix(['T', 't', ' ']).filter(|rest| begins_with_digit(rest));
-        return time.filter(|time| time.contains(['+', '-', 'Z', 'z'])).map(|_| Misordered::Moment);
+    if let Some((_, rest)) = split_day(text) {
+        if !rest.contains(|c: char| c.is_ascii_digit()) || is_time_of_day(rest.trim_end()) {
+            return None;
+        }
+        // Such as `2026-01-10.9`, of which a later one is `2026-01-10.10`.
+        let is_number = rest.strip_prefix(['.', '-', '_', '+', '~']).is_some_and(begins_with_digit);
+        return Some(if is_number { Misordered::Number } else { Misordered::Moment });
     }
-    let number = text.strip_prefix(['v', '+', '-']).unwrap_or(text);
+    let number = text.strip_prefix(['v', 'V', '+', '-']).unwrap_or(text);
     begins_with_digit(number.strip_prefix('.').unwrap_or(number)).then_some(Misordered::Number)
+}
+
+/// Whether two texts are in another order than their letters.
+pub(super) fn have_no_order(a: &str, b: &str) -> bool {
+    match (misordered(a), misordered(b)) {
+        (None, None) => false,
+        (Some(_), Some(_)) => true,
+        // A day with a zone or a number behind it, beside a day with something else.
+        _ => [a, b].iter().all(|text| split_day(text.trim_start()).is_some()),
+    }
+}
+
+/// The day that a text begins with (`2026-01-31`), and what follows it.
+fn split_day(text: &str) -> Option<(&str, &str)> {
+    text.split_at_checked(10)
+        .filter(|(day, _)| day.as_bytes()[4] == b'-' && day.parse::<jiff::civil::Date>().is_ok())
+}
+
+/// Whether this follows a day as `T10:00` or ` 10:00:00.5` does, with all digits of hour, minute and second, and nothing else.
+fn is_time_of_day(text: &str) -> bool {
+    let Some(time) = text.strip_prefix(['T', 't', ' ']) else { return false };
+    let (clock, fraction) =
+        time.split_once(['.', ',']).map_or((time, None), |(clock, rest)| (clock, Some(rest)));
+    let parts: Vec<&str> = clock.split(':').collect();
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(parts.len(), 2 | 3)
+        && parts.iter().all(|part| part.len() == 2 && digits(part))
+        && fraction.is_none_or(|fraction| parts.len() == 3 && !fraction.is_empty() && digits(fraction))
 }
 
 fn begins_with_digit(text: &str) -> bool {

@@ -1,7 +1,7 @@
 //! `check` alone: each observation satisfies it. A census of what was seen, never called a rate.
 
 use super::control::Controls;
-use super::denial::Shown;
+use super::denial::Grants;
 use super::subject::{Membership, Observed, Subject, Trial};
 use super::tally::{Answer, Misses, Tally};
 use super::{Decision, Facts, Room, words};
@@ -36,6 +36,7 @@ impl Room for Census<'_> {
                 if answer(&evaluated, || subject.denied(look.observation, self.check.reads()))
                     == Answer::Success
                 {
+                    subject.note_perhaps_meant();
                     return;
                 }
                 subject.note_unknown(look.entry, membership);
@@ -51,7 +52,7 @@ impl Room for Census<'_> {
     fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
         let missing = |cell| subject.missing(cell);
         let controls = Controls::of(subject, facts, &self.tallies, |cell, tally| {
-            outcome_of(tally.counts(missing(cell), Shown::default(), Misses::All)) == Outcome::Holds
+            outcome_of(tally.counts(missing(cell), Grants::default(), Misses::All)) == Outcome::Holds
         });
         let shows = subject.weakest(self.check.reads()).filter(|_| seen_any(&self.tallies));
         let decided = |counts: Counts| Decided::Census {
@@ -99,7 +100,7 @@ pub(super) fn note(
 /// Whether anything was seen that decides.
 pub(super) fn seen_any(tallies: &[Tally]) -> bool {
     tallies.iter().any(|tally| {
-        let counts = tally.counts(0, Shown::of(|_| true), Misses::All);
+        let counts = tally.counts(0, Grants::of(|_| true), Misses::All);
         counts.successes + counts.failures > 0
     })
 }
@@ -149,13 +150,7 @@ pub(super) fn census(
         },
         Outcome::NotApplicable => FindingReason::NothingAccepted,
         Outcome::Undetermined if total.planned == 0 => subject.nothing_seen(),
-        Outcome::Undetermined => FindingReason::SomeUndecided {
-            undecided: total.blocked,
-            observations: total.planned,
-            empty_rows: cells.iter().filter(|cell| cell.counts.planned == 0).count() as u64,
-            rows: cells.len() as u64,
-            denials_alone: controls.lacking(tallies),
-        },
+        Outcome::Undetermined => some_undecided(&total, &cells, controls.lacking(tallies)),
     };
     let notes = controls.note(subject, tallies).into_iter().collect();
     Decision {
@@ -184,6 +179,17 @@ pub(super) fn census(
             Settle::by(steps)
         }),
         shows,
+    }
+}
+
+/// That some could not be decided.
+pub(super) fn some_undecided(total: &Counts, cells: &[CellFinding], denials_alone: bool) -> FindingReason {
+    FindingReason::SomeUndecided {
+        undecided: total.blocked,
+        observations: total.planned,
+        empty_rows: cells.iter().filter(|cell| cell.counts.planned == 0).count() as u64,
+        rows: cells.len() as u64,
+        denials_alone,
     }
 }
 

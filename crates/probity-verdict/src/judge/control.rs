@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use probity_plan::{Act, Denied, Observation, model::Cell};
 
 use super::Facts;
-use super::denial::{ALL, Shown};
+use super::denial::{ALL, Grants};
 use super::subject::Subject;
 use super::tally::{Answer, Tally};
 use crate::judgement::{Note, Outcome, Step};
 
 /// Which denials count, for each group of trials that is decided for itself.
 pub(super) struct Controls {
-    groups: Vec<Shown>,
+    groups: Vec<Grants>,
 }
 
 impl Controls {
@@ -41,7 +41,7 @@ impl Controls {
                 };
                 SameForOthers::of(rows.filter(granted).map(|(_, (cell, _))| cell), what)
             });
-            let shown = |cell| Shown::of(|what| same[what as usize].includes(cell));
+            let shown = |cell| Grants::of(|what| same[what as usize].includes(cell));
             cells.iter().map(shown).collect::<Vec<_>>()
         });
         Self { groups: groups.collect() }
@@ -53,7 +53,7 @@ impl Controls {
     }
 
     /// Which denials count in this group.
-    pub(super) fn of_group(&self, group: usize) -> Shown {
+    pub(super) fn of_group(&self, group: usize) -> Grants {
         self.groups.get(group).copied().unwrap_or_default()
     }
 
@@ -99,15 +99,17 @@ impl Controls {
     }
 }
 
-/// Counts a look that is asked for these facts and for no condition: a denial, if one of them says anything about it.
-pub(super) fn count(tally: &mut Tally, subject: &Subject, observation: &Observation, facts: &[&str]) {
-    match subject.denied(observation, facts.iter().copied()) {
+/// Counts a look that is asked for these facts and for no condition: a denial, if one of them says anything about it. Whether it was one.
+pub(super) fn count(tally: &mut Tally, subject: &Subject, observation: &Observation, facts: &[&str]) -> bool {
+    let denied = subject.denied(observation, facts.iter().copied());
+    match denied {
         Some(what) => tally.add(Answer::Denial(what), None),
         None => {
             tally.add(Answer::Success, None);
             tally.grant(subject.granted(observation));
         }
     }
+    denied.is_some()
 }
 
 /// What was asked, by whom: at most two different acts for each that differs in more than who asks.

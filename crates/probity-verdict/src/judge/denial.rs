@@ -24,9 +24,9 @@ pub(crate) const ALL: [Denied; 4] = [Denied::Connection, Denied::Request, Denied
 
 /// Which denials are shown to be able to be otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Shown([bool; ALL.len()]);
+pub(crate) struct Grants([bool; ALL.len()]);
 
-impl Shown {
+impl Grants {
     /// All of them for which `shown` says so.
     pub(crate) fn of(shown: impl Fn(Denied) -> bool) -> Self {
         Self(ALL.map(shown))
@@ -41,14 +41,14 @@ impl Shown {
 /// Which denials a control shows to be able to be otherwise, for each side of a comparison; any other claim has one side.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ShownOfSides {
-    pub(crate) own: Shown,
-    pub(crate) against: Shown,
+    pub(crate) own: Grants,
+    pub(crate) against: Grants,
 }
 
 impl ShownOfSides {
     /// Those of either side.
-    pub(crate) fn either(self) -> Shown {
-        Shown::of(|what| self.own.includes(what) || self.against.includes(what))
+    pub(crate) fn either(self) -> Grants {
+        Grants::of(|what| self.own.includes(what) || self.against.includes(what))
     }
 }
 
@@ -74,8 +74,8 @@ impl<'a> Question<'a> {
     }
 
     /// What a look may deny that satisfies it.
-    pub(crate) fn possible(&self, cell: &Cell) -> Shown {
-        Shown::of(|what| {
+    pub(crate) fn possible(&self, cell: &Cell) -> Grants {
+        Grants::of(|what| {
             let denying = |values| among(values, self.literals(cell));
             let facts = self.probe.spec().facts.iter();
             let denials =
@@ -89,8 +89,8 @@ impl<'a> Question<'a> {
     }
 
     /// What the look beside it, of this kind, may deny that satisfies it, as far as it reads a fact that tells so.
-    pub(crate) fn possible_against(&self, other: &KindSpec, cell: &Cell) -> Shown {
-        Shown::of(|what| {
+    pub(crate) fn possible_against(&self, other: &KindSpec, cell: &Cell) -> Grants {
+        Grants::of(|what| {
             let denies = other.facts.iter().filter_map(|fact| Some((fact.name, fact.denial?)));
             let mut denies = denies.filter(|(_, (of, _))| *of == what);
             self.check.reads_against().any(|name| about(other, name, what))
@@ -338,7 +338,7 @@ fn other_than(values: Values, literals: Vec<Value>) -> Vec<Reading> {
 
 /// What each control shows to claims about probes of each kind, found out once.
 #[derive(Default)]
-pub(crate) struct ShownByControls(BTreeMap<(String, &'static str), Shown>);
+pub(crate) struct ShownByControls(BTreeMap<(String, &'static str), Grants>);
 
 impl ShownByControls {
     /// What a claim that holds shows to be granted, to a claim about a probe of this kind.
@@ -349,7 +349,7 @@ impl ShownByControls {
         check: Option<&Check>,
         filter: Option<&Check>,
         to: &KindSpec,
-    ) -> Shown {
+    ) -> Grants {
         let shown = self.0.entry((claim.name.clone(), to.name));
         *shown.or_insert_with(|| shown_by(plan, claim, check, filter, to))
     }
@@ -361,15 +361,15 @@ fn shown_by(
     check: Option<&Check>,
     filter: Option<&Check>,
     to: &KindSpec,
-) -> Shown {
-    let (Some(probe), Some(check)) = (plan.probe(&claim.of), check) else { return Shown::default() };
+) -> Grants {
+    let (Some(probe), Some(check)) = (plan.probe(&claim.of), check) else { return Grants::default() };
     if !claim.form.is_of_single_looks() {
-        return Shown::default();
+        return Grants::default();
     }
     let controls: BTreeSet<&String> = plan.claims.iter().filter_map(|claim| claim.control.as_ref()).collect();
     let question = Question::new(probe, check, filter, controls.len());
     let same_kind = probe.spec().name == to.name;
-    Shown::of(|what| (same_kind || what == Denied::Connection) && !question.holds_ungranted(what))
+    Grants::of(|what| (same_kind || what == Denied::Connection) && !question.holds_ungranted(what))
 }
 
 #[cfg(test)]
@@ -382,7 +382,7 @@ mod tests {
         for (place, what) in ALL.into_iter().enumerate() {
             assert_eq!(what as usize, place);
             // Nothing shows that a whole answer could have come.
-            assert_eq!(Shown::of(|shown| shown == what).includes(what), what != Denied::Answer);
+            assert_eq!(Grants::of(|shown| shown == what).includes(what), what != Denied::Answer);
         }
     }
 

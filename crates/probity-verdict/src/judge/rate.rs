@@ -6,7 +6,7 @@ use probity_plan::units::{Share, Span};
 
 use super::census::{ask, overall, seen_any};
 use super::control::Controls;
-use super::denial::Shown;
+use super::denial::Grants;
 use super::subject::{Membership, Observed, Subject, Trial};
 use super::tally::{Answer, Misses, Tally};
 use super::{Decision, Facts, Room, clock};
@@ -59,7 +59,7 @@ impl<'p> Rate<'p> {
     }
 
     /// The counts of a group.
-    fn counts(&self, group: usize, subject: &Subject, control: Shown, misses: Misses) -> Counts {
+    fn counts(&self, group: usize, subject: &Subject, control: Grants, misses: Misses) -> Counts {
         let tally = &self.tallies[group];
         let cells: Vec<usize> =
             if self.tallies.len() == 1 { (0..subject.width()).collect() } else { vec![group] };
@@ -101,7 +101,8 @@ impl<'p> Rate<'p> {
             }
         }];
         if self.pooled && subject.width() > 1 {
-            notes.push(Note::Pooled { cells: subject.width() as u64 });
+            let cells = (0..subject.width()).filter(|cell| !subject.excluded(*cell)).count();
+            notes.push(Note::Pooled { cells: cells as u64 });
         }
         notes
     }
@@ -149,8 +150,8 @@ impl Room for Rate<'_> {
         let shows = subject.weakest(self.check.reads()).filter(|_| seen_any(&self.tallies));
         let alpha = statistics::alpha(subject.plan.confidence);
         let controls = Controls::of(subject, facts, &self.tallies, |group, tally| {
-            let counts = self.counts(group, subject, Shown::default(), Misses::All);
-            !tally.clustered(Shown::default())
+            let counts = self.counts(group, subject, Grants::default(), Misses::All);
+            !tally.clustered(Grants::default())
                 && statistics::decide_rate(&counts, self.share, alpha).0 == Outcome::Holds
         });
         let mut cells = Vec::new();

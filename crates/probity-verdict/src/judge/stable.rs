@@ -1,10 +1,10 @@
-//! `stable`: named facts are the same in every sample, or differ by at most so much. What happened between two samples
-//! is not seen; so samples may not be farther apart than two slots.
+//! `stable`: named facts are the same in every sample, or differ by at most so much. A look that saw nothing of them leaves it
+//! open. What happened between two samples is not seen; so samples may not be farther apart than two slots.
 
 use probity_diagnostic::Level;
 use probity_plan::{Blocked, Cause, Fact, Number, Shows, Value};
 
-use super::census::overall;
+use super::census::{overall, some_undecided};
 use super::control::{self, Controls};
 use super::room::SureRoom;
 use super::subject::{Observed, Subject, is_interval};
@@ -16,9 +16,6 @@ use crate::judgement::{
     Against, CellFinding, Change, Counts, Decided, FindingReason, Measured, MeasuredFact, Note, Outcome,
     Settle, Step, Unreadable, Within,
 };
-
-/// So many slots from one sample to the next leave no gap.
-const MAX_SLOTS: i64 = 2;
 
 #[derive(Clone)]
 pub(super) struct Stable {
@@ -38,13 +35,19 @@ struct Cell {
     /// Of these, how many differ only in that they are no numbers.
     unordered: u64,
     undecided: u64,
-    /// The slot and the start (microseconds) of the last sample, or of an observation the claim is not about.
-    last: Option<(u32, i64)>,
+    /// The start (microseconds) of the last sample, or of an observation the claim is not about.
+    last: Option<i64>,
     gap: bool,
     extents: Vec<Extent>,
-    /// The same without denials, and whether that differs.
-    granted: Vec<Extent>,
-    changed_without_denials: bool,
+    /// The samples without denials, once there is one.
+    granted: Option<Granted>,
+}
+
+/// What the samples were that are no denials.
+#[derive(Clone)]
+struct Granted {
+    extents: Vec<Extent>,
+    changed: bool,
 }
 
 /// What one fact was over all samples.
@@ -92,8 +95,7 @@ impl Stable {
             last: None,
             gap: false,
             extents: vec![Extent::default(); facts.len()],
-            granted: vec![Extent::default(); facts.len()],
-            changed_without_denials: false,
+            granted: None,
         };
         let intervals = facts.iter().any(|fact| is_interval(subject.probe, fact));
         let at_most = at_most.or(intervals.then_some(0.0));
@@ -183,12 +185,14 @@ impl SureRoom for Stable {
             return;
         }
         let facts: Vec<&str> = self.facts.iter().map(String::as_str).collect();
-        control::count(&mut self.tallies[look.cell], subject, observation, &facts);
+        let denied = control::count(&mut self.tallies[look.cell], subject, observation, &facts);
         cell.step(observation, subject);
         cell.samples += 1;
-        if subject.denied(observation, facts.iter().copied()).is_none() {
-            for (value, extent) in values.iter().zip(&mut cell.granted) {
-                cell.changed_without_denials |= extent.add(value, self.at_most).is_err();
+        if denied && cell.granted.is_none() {
+            cell.granted = Some(Granted { extents: cell.extents.clone(), changed: cell.changed > 0 });
+        } else if let (false, Some(granted)) = (denied, &mut cell.granted) {
+            for (value, extent) in values.iter().zip(&mut granted.extents) {
+                granted.changed |= extent.add(value, self.at_most).is_err();
             }
         }
         let mut against = Vec::new();
@@ -215,7 +219,8 @@ impl SureRoom for Stable {
         let mut gaps = false;
         let planned = subject.planned();
         let controls = Controls::of(subject, facts, &self.tallies, |cell, tally| {
-            tally.denials() == 0 && self.cells[cell].outcome(self.at_most, planned) == Outcome::Holds
+            tally.denials() == 0
+                && self.cells[cell].outcome(self.at_most, subject.missing(cell)) == Outcome::Holds
         });
         let denied = controls.lacking(&self.tallies);
         for (at, cell) in self.cells.iter().enumerate() {
@@ -231,8 +236,8 @@ impl SureRoom for Stable {
             if counts.planned == 0 && subject.excluded(at) {
                 continue;
             }
-            gaps |= cell.has_gap(planned);
-            let outcome = controls.hold_back(cell.outcome(self.at_most, planned), at, &self.tallies[at]);
+            gaps |= cell.gap;
+            let outcome = controls.hold_back(cell.outcome(self.at_most, missing), at, &self.tallies[at]);
             total += &counts;
             cells.push(CellFinding { cell: subject.name(at), outcome, counts, bounds: None });
         }
@@ -244,21 +249,22 @@ impl SureRoom for Stable {
             Some(most) => Within::AtMost { most },
             None => Within::Equal,
         };
-        let mut notes = Vec::new();
-        if outcome == Outcome::Holds && total.blocked > 0 {
-            notes.push(Note::LooksNotMade { looks: total.blocked, of: total.planned });
-        }
-        notes.push(Note::BetweenSamplesUnseen);
+        let reason = if outcome == Outcome::Undetermined && samples > 1 && total.blocked > 0 {
+            some_undecided(&total, &cells, denied)
+        } else {
+            self.reason(outcome, subject, samples, gaps, denied, total.planned)
+        };
+        let mut notes = vec![Note::BetweenSamplesUnseen];
         notes.extend(controls.note_unnamed(subject, &self.tallies));
         Decision {
             outcome,
-            reason: self.reason(outcome, subject, samples, gaps, denied, total.planned),
+            reason,
             measured: self.measured(samples),
             by_error: outcome == Outcome::Fails
                 && self.cells.iter().all(|cell| cell.changed == cell.unordered),
             by_denial: outcome == Outcome::Fails
                 && denied
-                && !self.cells.iter().any(|cell| cell.changed_without_denials),
+                && !self.cells.iter().any(Cell::changed_without_denials),
             decided: Decided::Stable {
                 facts: self.facts.clone(),
                 within,
@@ -287,34 +293,36 @@ impl SureRoom for Stable {
 }
 
 impl Cell {
-    /// Whether something may have happened between two samples, or after the last, that nobody saw.
-    fn has_gap(&self, planned: u32) -> bool {
-        self.gap || self.last.is_none_or(|(slot, _)| i64::from(planned) - i64::from(slot) > MAX_SLOTS)
+    /// Whether its samples differ also where they are no denials.
+    fn changed_without_denials(&self) -> bool {
+        self.granted.as_ref().map_or(self.changed > 0, |granted| granted.changed)
     }
 
-    /// What its samples say, each denial taken as one that counts.
-    fn outcome(&self, at_most: Option<f64>, planned: u32) -> Outcome {
+    /// What its samples say, each denial taken as one that counts, beside so many looks that were never made.
+    fn outcome(&self, at_most: Option<f64>, missing: u64) -> Outcome {
         let surely = |extent: &Extent| at_most.is_none_or(|most| extent.within(most) == Some(true));
         if self.changed > 0 {
             Outcome::Fails
-        } else if self.samples < 2 || self.has_gap(planned) || !self.extents.iter().all(surely) {
+        } else if self.samples < 2
+            || self.undecided + missing > 0
+            || self.gap
+            || !self.extents.iter().all(surely)
+        {
             Outcome::Undetermined
         } else {
             Outcome::Holds
         }
     }
 
-    /// Goes to an observation's slot; more than two from the last one leave a gap.
+    /// Goes on to an observation; more than two slots' time since the last one leaves a gap.
     fn step(&mut self, observation: &probity_plan::Observation, subject: &Subject) {
         let began = clock::began(observation);
-        let (slot, last_began) = self.last.map_or((-1, None), |(slot, began)| (i64::from(slot), Some(began)));
-        self.gap |= i64::from(observation.slot) - slot > MAX_SLOTS;
-        if let (Some(every), Some(last_began)) = (subject.probe.schedule.every, last_began) {
+        if let (Some(every), Some(last_began)) = (subject.probe.schedule.every, self.last) {
             // Half a slot is left for what looks begin early or late.
             let most = every.0.as_micros() * 5 / 2;
             self.gap |= u128::try_from(began - last_began).is_ok_and(|passed| passed > most);
         }
-        self.last = Some((observation.slot, began));
+        self.last = Some(began);
     }
 }
 

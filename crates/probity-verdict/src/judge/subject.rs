@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use probity_plan::{Barrier, Blocked, Cause, Claim, Denied, Fact, FactType, Observation, Plan, Probe, Shows};
 
 use super::admissible::Admitted;
-use super::denial::Shown;
+use super::denial::Grants;
 use super::ranges::Ranges;
 use super::words;
 use crate::condition::{Budget, Check, Evaluated, Reason, fact_of};
@@ -42,6 +42,7 @@ pub(super) struct Subject<'p> {
     trials: u64,
     /// Observations of rows the claim is about that its `where` left out.
     left_out: u64,
+    perhaps_meant: u64,
     retried: u64,
     unasked: Option<(u64, u64)>,
     /// Whether nothing is noted: what is then looked at has been noted already.
@@ -116,6 +117,7 @@ impl<'p> Subject<'p> {
             example: None,
             trials: 0,
             left_out: 0,
+            perhaps_meant: 0,
             retried: 0,
             unasked: None,
             quiet: false,
@@ -169,6 +171,11 @@ impl<'p> Subject<'p> {
     pub(super) fn note_unasked(&mut self, entry: u64) {
         let (count, first) = self.unasked.unwrap_or((0, entry));
         self.unasked = Some((count + 1, first));
+    }
+
+    /// Takes note of an observation that may not be meant, and changes nothing.
+    pub(super) fn note_perhaps_meant(&mut self) {
+        self.perhaps_meant += 1;
     }
 
     /// How many observations `where` left out by what was seen.
@@ -389,6 +396,9 @@ impl<'p> Subject<'p> {
             let (left_out, by_what_was_seen) = (self.left_out, self.selects_by_sight());
             notes.push(Note::LeftOut { left_out, of: all, by_what_was_seen });
         }
+        if self.perhaps_meant > 0 {
+            notes.push(Note::PerhapsMeant { observations: self.perhaps_meant, of: all });
+        }
         if self.retried > 0 {
             notes.push(Note::Retried { retried: self.retried, of: self.trials });
         }
@@ -420,8 +430,8 @@ impl<'p> Subject<'p> {
     }
 
     /// What the look was granted.
-    pub(super) fn granted(&self, observation: &Observation) -> Shown {
-        Shown::of(|what| self.probe.spec().granted(what, &observation.facts))
+    pub(super) fn granted(&self, observation: &Observation) -> Grants {
+        Grants::of(|what| self.probe.spec().granted(what, &observation.facts))
     }
 }
 

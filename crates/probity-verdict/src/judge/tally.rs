@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use probity_plan::Denied;
 
-use super::denial::{ALL, Shown};
+use super::denial::{ALL, Grants};
 use crate::judgement::Counts;
 use crate::statistics;
 
@@ -110,15 +110,15 @@ impl Tally {
     }
 
     /// A success that granted what can be denied, as far as `granted` says so.
-    pub(super) fn grant(&mut self, granted: Shown) {
+    pub(super) fn grant(&mut self, granted: Grants) {
         for (count, what) in self.granted.iter_mut().zip(ALL) {
             *count += u64::from(granted.includes(what));
         }
     }
 
     /// What was granted in each success, of which there is one.
-    pub(super) fn granted(&self) -> Shown {
-        Shown::of(|what| self.successes > 0 && self.granted[what as usize] == self.successes)
+    pub(super) fn granted(&self) -> Grants {
+        Grants::of(|what| self.successes > 0 && self.granted[what as usize] == self.successes)
     }
 
     /// An observation in this block that the claim is not about.
@@ -140,12 +140,12 @@ impl Tally {
     }
 
     /// Denials among the successes of which it is not shown that they could have been otherwise.
-    pub(super) fn uncontrolled(&self, control: Shown) -> u64 {
+    pub(super) fn uncontrolled(&self, control: Grants) -> u64 {
         sum_without(&self.denials, control)
     }
 
     /// The counts with so many planned trials never made. `control`: which denials count.
-    pub(super) fn counts(&self, missing: u64, control: Shown, misses: Misses) -> Counts {
+    pub(super) fn counts(&self, missing: u64, control: Grants, misses: Misses) -> Counts {
         let denied = self.uncontrolled(control);
         let unsure = self.errors + sum_without(&self.refusals, control);
         let left_out = match misses {
@@ -163,7 +163,7 @@ impl Tally {
     }
 
     /// Whether misses come in clusters, of trials or, where these are counted, of blocks.
-    pub(super) fn clustered(&self, control: Shown) -> bool {
+    pub(super) fn clustered(&self, control: Grants) -> bool {
         if self.blocks.is_empty() {
             let runs = &self.runs[usize::from(self.uncontrolled(control) > 0)];
             return statistics::clustered(runs.successes, runs.misses, runs.runs);
@@ -181,7 +181,7 @@ impl Tally {
         &self,
         expected: impl Fn(i64) -> u64,
         absent: u64,
-        control: Shown,
+        control: Grants,
         misses: Misses,
     ) -> Counts {
         let mut counts = Counts { planned: absent, blocked: absent, ..Counts::default() };
@@ -213,19 +213,19 @@ impl Tally {
     }
 }
 
-fn sum_without(counts: &[u64; ALL.len()], control: Shown) -> u64 {
+fn sum_without(counts: &[u64; ALL.len()], control: Grants) -> u64 {
     counts.iter().zip(ALL).filter(|(_, what)| !control.includes(*what)).map(|(count, _)| count).sum()
 }
 
 impl Block {
-    fn missed(&self, control: Shown, misses: Misses) -> bool {
+    fn missed(&self, control: Grants, misses: Misses) -> bool {
         let refused = |what: &Denied| {
             self.refused[*what as usize] && (misses != Misses::Sure || control.includes(*what))
         };
         self.missed || (self.error && misses == Misses::All) || ALL.iter().any(refused)
     }
 
-    fn uncontrolled(&self, control: Shown) -> bool {
+    fn uncontrolled(&self, control: Grants) -> bool {
         ALL.iter().any(|what| self.denied[*what as usize] && !control.includes(*what))
     }
 }

@@ -120,6 +120,12 @@ pub enum FindingReason {
     Unreadable { why: Unreadable },
     /// The log holds an entry that no run of the plan yields: nothing is taken to hold.
     NotOfThePlan { entry: u64 },
+    /// It is about what is so during an act, and each time or once that act was not done; `entry`: the first that says so.
+    NothingBesideIt {
+        act: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entry: Option<u64>,
+    },
     /// It depends on observations of which it cannot be told whether they are meant.
     DependsOnMembership,
     /// There was nothing that it is about, which the claim accepts.
@@ -340,6 +346,11 @@ pub enum Note {
         by_what_was_seen: bool,
     },
     /// So many needed more than one attempt.
+    /// Observations of which it cannot be told whether they are meant, and which change nothing.
+    PerhapsMeant {
+        observations: u64,
+        of: u64,
+    },
     Retried {
         retried: u64,
         of: u64,
@@ -372,10 +383,6 @@ pub enum Note {
         cells: u64,
     },
     /// Gaps of a stable claim, none too long.
-    LooksNotMade {
-        looks: u64,
-        of: u64,
-    },
     BetweenSamplesUnseen,
     BetweenLooksUnseen,
     /// Of a periodic claim: the record does not reach back to where its window begins.
@@ -453,6 +460,11 @@ pub enum Limit {
         command: String,
         /// The entry that says so.
         entry: u64,
+    },
+    /// The run says that it began before the run before it in the operator's ledger: nothing is accepted.
+    BeganBefore {
+        /// When that one began, by its own word.
+        predecessor: jiff::Timestamp,
     },
     /// A machine was not removed after its trial.
     NotRemoved {

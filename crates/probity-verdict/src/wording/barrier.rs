@@ -47,6 +47,10 @@ pub fn remedy(probe: &Probe, met: &BarrierMet) -> String {
             "" => "run as root, or as a user who may look".to_owned(),
             privilege => format!("run as root, or as a user who may look ({privilege})"),
         },
+        Barrier::NotPermitted if probe.trial.is_some() && probe.impact < probe.asks() => {
+            let asks = probe.asks();
+            format!("run with `--allow {asks}`: the commands that make the machine of its trial may {asks}")
+        }
         Barrier::NotPermitted => {
             format!("run with `--allow {}`: `{}` may {}", probe.asks(), probe.name, probe.asks())
         }

@@ -138,6 +138,12 @@ pub fn reason(finding: &Finding) -> String {
         FindingReason::NotOfThePlan { entry } => {
             format!("no run of the plan yields entry {entry}, so nothing is taken to hold on this log")
         }
+        FindingReason::NothingBesideIt { act, entry } => {
+            let entry = entry.map_or(String::new(), |entry| format!(" (entry {entry})"));
+            format!(
+                "`{act}`, which it runs with, was not done{entry}: what was seen meanwhile is not about it"
+            )
+        }
         FindingReason::DependsOnMembership => {
             "of some observations it cannot be told whether they are meant, and it depends on them".to_owned()
         }
@@ -367,9 +373,14 @@ fn note(note: &Note) -> String {
             number(*of, "observation", "observations"),
             if *by_what_was_seen { " by what was seen" } else { "" }
         ),
+        Note::PerhapsMeant { observations, of } => format!(
+            "of {observations} of {} `where` does not tell whether {}; the check is satisfied all the same",
+            number(*of, "observation", "observations"),
+            if *observations == 1 { "it is meant" } else { "they are meant" }
+        ),
         Note::Retried { retried, of } => format!("{retried} of {of} needed more than one attempt"),
         Note::DeclaredHarmless { probe, impact, floor } => format!(
-            "`{probe}` is declared harmless by the author: its impact is held to {impact}, by what it does it is {floor}"
+            "`{probe}` is declared harmless by the author, with the impact {impact}; by what it may do, that would be {floor}"
         ),
         Note::NotOfThePlan { observations, first } => format!(
             "{} that no run of the plan yields, the first in entry {first}, left out",
@@ -397,10 +408,6 @@ fn note(note: &Note) -> String {
         Note::Pooled { cells } => {
             format!("the {cells} cells of the matrix are pooled: one of them may be worse than the whole")
         }
-        Note::LooksNotMade { looks, of } => format!(
-            "{looks} of {} could not be made; none of these gaps is longer than two slots",
-            number(*of, "observation", "observations")
-        ),
         Note::BetweenSamplesUnseen => "what happened between two samples is not seen".to_owned(),
         Note::BetweenLooksUnseen => "a start that left no trace between two looks is not seen".to_owned(),
         Note::RecordBeginsWithin => {

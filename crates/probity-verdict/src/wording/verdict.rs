@@ -38,6 +38,10 @@ pub fn limits(judgement: &Judgement) -> Vec<String> {
             "What the probe `{probe}` did was not taken back (entry {entry}): its `undo` did not succeed, which is `{command}`. Nothing is \
              accepted until that was looked after, and the run made again."
         ),
+        Limit::BeganBefore { predecessor } => format!(
+            "The run before this one in the ledger began at {predecessor}, which is later than this one says that it began: the clock was wrong in \
+             one of them, and no time in here can be relied on. Nothing is accepted until the clock is right, and the run made again."
+        ),
         Limit::NotRemoved { machine, entry } => format!(
             "The machine `{machine}` may still be there (entry {entry}): it could not be removed after its trial. `probity clean` tries again."
         ),

@@ -48,6 +48,18 @@ fn a_denial_counts_only_beside_its_positive_control() {
     assert!(found[1].notes[0].contains("shown by `allowed`"));
 }
 
+/// What four looks of `open` with these codes, and a good one of `admin`, make of the first two claims: the outcome, and whether it fails of denials alone.
+fn of_first_two(plan: &Plan, codes: [i64; 4]) -> [(Outcome, bool); 2] {
+    let mut looks = looks("open", 0..4, |slot| json!({ "answered": true, "status": codes[slot as usize] }));
+    looks.push(look("admin", 0, &json!({ "answered": true, "status": 200 })));
+    let found = findings(plan, &looks);
+    [0, 1].map(|claim| (found[claim].outcome, found[claim].data().by_denial))
+}
+
+const fn fails(by_denial: bool) -> (Outcome, bool) {
+    (Outcome::Fails, by_denial)
+}
+
 #[test]
 fn a_claim_that_fails_of_denials_alone_is_told_from_one_that_fails() {
     let plan = plan(
@@ -59,14 +71,7 @@ fn a_claim_that_fails_of_denials_alone_is_told_from_one_that_fails() {
             "allowed: { of: admin, check: status == 200 }",
         ],
     );
-    let by_denial = |codes: [i64; 4]| {
-        let mut looks =
-            looks("open", 0..4, |slot| json!({ "answered": true, "status": codes[slot as usize] }));
-        looks.push(look("admin", 0, &json!({ "answered": true, "status": 200 })));
-        let found = findings(&plan, &looks);
-        [0, 1].map(|claim| (found[claim].outcome, found[claim].data().by_denial))
-    };
-    let fails = |by_denial| (Outcome::Fails, by_denial);
+    let by_denial = |codes| of_first_two(&plan, codes);
     assert_eq!(by_denial([403; 4]), [fails(true), fails(true)]);
     // One that was let in and got something else fails whatever was denied beside it; a rate needs as many as it does.
     assert_eq!(by_denial([202; 4]), [fails(false), fails(false)]);
@@ -107,17 +112,24 @@ fn a_change_among_denials_alone_is_told_from_one() {
             "allowed: { of: admin, check: status == 200 }",
         ],
     );
-    let found = |codes: [i64; 4]| {
-        let mut looks =
-            looks("open", 0..4, |slot| json!({ "answered": true, "status": codes[slot as usize] }));
-        looks.push(look("admin", 0, &json!({ "answered": true, "status": 200 })));
-        let found = findings(&plan, &looks);
-        [0, 1].map(|claim| (found[claim].outcome, found[claim].data().by_denial))
-    };
-    let fails = |by_denial| (Outcome::Fails, by_denial);
+    let found = |codes| of_first_two(&plan, codes);
     assert_eq!(found([403, 401, 403, 401]), [fails(true), fails(false)]);
     assert_eq!(found([200, 403, 200, 200]), [fails(true), fails(false)]);
     assert_eq!(found([200, 202, 403, 403]), [fails(false), fails(false)]);
+}
+
+#[test]
+fn a_periodic_claim_that_fails_beside_denials_is_told_from_one_that_fails() {
+    let plan = plan(
+        &["open: { http: http://x, every: 5s, for: 20s }", "admin: { http: http://x }"],
+        &[
+            "turns: { of: open, periodic: 60s, tolerance: 1s, changes: status, periods: 1 }",
+            "shown: { of: open, periodic: 60s, tolerance: 1s, changes: status, periods: 1, control: allowed }",
+            "allowed: { of: admin, check: status == 200 }",
+        ],
+    );
+    assert_eq!(of_first_two(&plan, [403, 401, 403, 401]), [fails(true), fails(false)]);
+    assert_eq!(of_first_two(&plan, [200, 202, 200, 202]), [fails(false), fails(false)]);
 }
 
 #[test]
@@ -134,6 +146,11 @@ fn a_denial_that_may_not_be_meant_does_not_pass_for_harmless() {
     assert_eq!(outcome(401), Outcome::Undetermined);
     assert_eq!(outcome(500), Outcome::Undetermined);
     assert_eq!(outcome(200), Outcome::Holds);
+    // Which is told all the same.
+    let unsure = look("p", 1, &json!({ "answered": true, "status": 200, "json": { "error": "who" } }));
+    let sure = look("p", 0, &json!({ "answered": true, "status": 200, "json": { "kind": "x" } }));
+    let notes = &finding(&plan, &[sure, unsure]).notes;
+    assert!(notes.iter().any(|note| note.starts_with("of 1 of 2 observations")), "{notes:?}");
 }
 
 pub const ROLES: &str = "call: { http: 'http://x/${path}', headers: { Authorization: '${who}' }, repeat: 2, matrix: [ \

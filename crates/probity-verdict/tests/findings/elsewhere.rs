@@ -122,6 +122,30 @@ fn what_was_not_taken_back_withholds_an_acceptance() {
 }
 
 #[test]
+fn a_run_that_did_not_end_or_whose_clock_cannot_be_relied_on_accepts_nothing() {
+    let (plan, started) = (plan(), jiff::Timestamp::from_microsecond(BEGIN).unwrap());
+    let conditions = Conditions::new(&plan);
+    let verdict = |status: i64, complete: bool, predecessor: Option<jiff::Timestamp>| {
+        let mut judge = Judge::new(&plan, &conditions, started);
+        judge.introduce(1, &introduction("inside", None, lab()));
+        for slot in 0..2 {
+            judge.observe(2, &by(1, look("web", slot, &json!({ "connected": true, "status": status }))));
+        }
+        judge.observe(3, &look("here", 0, &json!({ "listening": true })));
+        predecessor.into_iter().for_each(|predecessor| judge.began_before(predecessor));
+        let judgement = judge.conclude(complete);
+        let told = probity_verdict::wording::verdict::limits(&judgement);
+        (judgement.verdict.label, judgement.verdict.accepted, told.len())
+    };
+    let later = Some("2027-01-01T00:00:00Z".parse().unwrap());
+    assert_eq!(verdict(200, true, None), ("READY".to_owned(), Some(true), 0));
+    assert_eq!(verdict(200, false, None), ("READY withheld".to_owned(), None, 0));
+    assert_eq!(verdict(200, true, later), ("READY withheld".to_owned(), None, 1));
+    assert_eq!(verdict(500, false, None), ("NOT READY".to_owned(), Some(false), 0));
+    assert_eq!(verdict(500, true, later), ("NOT READY".to_owned(), Some(false), 1));
+}
+
+#[test]
 fn times_of_two_machines_are_not_held_against_each_other() {
     let found = |on: &str, check_of: &str| {
         let yaml = format!(
@@ -139,4 +163,8 @@ fn times_of_two_machines_are_not_held_against_each_other() {
     assert_eq!(found(", on: cave", times), 1);
     assert_eq!(found(", on: box", times), 1);
     assert_eq!(found("", "size_bytes < against.size_bytes"), 0);
+    // Nor where only the plan says that they are times.
+    assert_eq!(found("", "\"moment(content) < moment(against.content)\""), 1);
+    assert_eq!(found("", "moment(content) < against.modified"), 1);
+    assert_eq!(found("", "content == against.content"), 0);
 }

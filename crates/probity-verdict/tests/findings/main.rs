@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod census;
+mod company;
 mod control;
 mod data;
 mod elsewhere;

@@ -18,6 +18,23 @@ fn what_is_no_number_is_no_difference_that_helps_an_acceptance() {
 }
 
 #[test]
+fn what_is_left_out_by_what_was_seen_is_a_gap() {
+    let plan = plan(
+        &["web: { http: http://x, repeat: 6 }"],
+        &[
+            "seen: { of: web, stable: [status], where: status == 200 }",
+            "chosen: { of: web, stable: [status], where: slot != 1 }",
+        ],
+    );
+    let outcomes = |codes: [i64; 6]| -> Vec<Outcome> {
+        let looks = looks("web", 0..6, |slot| json!({ "status": codes[slot as usize] }));
+        findings(&plan, &looks).iter().map(|finding| finding.outcome).collect()
+    };
+    assert_eq!(outcomes([200; 6]), [Outcome::Holds, Outcome::Holds]);
+    assert_eq!(outcomes([200, 500, 200, 200, 200, 200]), [Outcome::Undetermined, Outcome::Holds]);
+}
+
+#[test]
 fn stable_facts_are_equal_in_every_sample() {
     let probe = "file: { file: /x, every: 5s, for: 50s }";
     let plan = plan(
@@ -60,11 +77,12 @@ fn stable_facts_are_equal_in_every_sample() {
             })
             .collect()
     };
-    assert_eq!(outcomes(&without(&[4])), [Holds, Holds]);
-    assert!(finding(&plan, &without(&[4])).notes[0].contains("1 of 10"));
-    for gap in [[4, 5], [0, 1], [8, 9]] {
-        assert_eq!(outcomes(&without(&gap)), [Undetermined, Undetermined], "{gap:?}");
+    for unseen in [&[4][..], &[0], &[9], &[1, 3, 5, 7]] {
+        assert_eq!(outcomes(&without(unseen)), [Undetermined, Undetermined], "{unseen:?}");
     }
+    let reason = finding(&plan, &without(&[1, 3])).reason;
+    assert!(reason.starts_with("2 of 10 observations could not be decided"), "{reason}");
+    assert_eq!(outcomes(&still[..9]), [Undetermined, Undetermined]);
     assert_eq!(outcomes(&[]), [Undetermined, Undetermined]);
     let mut late = still.clone();
     late[9] = at_second(late[9].clone(), 60);

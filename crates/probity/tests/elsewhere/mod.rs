@@ -73,10 +73,15 @@ impl Inside {
                 && std::fs::read(format!("/proc/{pid}/cmdline"))
                     .is_ok_and(|line| line.starts_with(b"/proc/self/fd/"))
         };
-        all.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-            .filter(is_agent)
-            .map(|pid| pid.parse().unwrap())
-            .collect()
+        let all: Vec<String> =
+            all.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(is_agent).collect();
+        // What it starts looks like itself until it executes another program.
+        let is_started = |pid: &&String| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let parent = stat.rsplit_once(") ").and_then(|(_, fields)| fields.split(' ').nth(1));
+            parent.is_some_and(|parent| all.iter().any(|agent| agent == parent))
+        };
+        all.iter().filter(|pid| !is_started(pid)).map(|pid| pid.parse().unwrap()).collect()
     }
 }
 

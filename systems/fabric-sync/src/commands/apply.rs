@@ -64,7 +64,7 @@ pub async fn run(home: &Home, path: &Path, any_time: bool) -> Result<(), Failure
         Err(why) => Err(why),
         Ok(()) => {
             let run = (run.as_str(), Trigger::Apply);
-            let terms = Terms { stop: &stop, any_time };
+            let terms = Terms { stop: &stop, any_time, is_outdated: &|| false };
             fabric
                 .write(
                     &finding.plan,

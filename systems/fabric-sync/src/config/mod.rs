@@ -171,9 +171,9 @@ pub struct Lease {
     /// Its namespace.
     #[serde(default = "default_namespace")]
     pub namespace: String,
-    /// Its name.
-    #[serde(default = "lease_name")]
-    pub name: String,
+    /// Its name. Not set: `fabric-sync-` and the fabric's name, so that each fabric of a cluster has its own.
+    #[serde(default)]
+    pub name: Option<String>,
     /// How long it is good without renewal; whole seconds, 3 to 60.
     #[serde(default = "seconds::<15>")]
     pub duration: Span,
@@ -263,10 +263,6 @@ fn default_namespace() -> String {
 
 fn default_namespaces() -> Vec<String> {
     vec![default_namespace()]
-}
-
-fn lease_name() -> String {
-    "fabric-sync".into()
 }
 
 /// A span, or `0 s` for none.

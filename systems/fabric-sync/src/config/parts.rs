@@ -1,5 +1,7 @@
 //! What the configuration means in the terms of those who act on it.
 
+use std::collections::{BTreeSet, HashSet};
+
 use fabric_kubernetes::{Access, Scope};
 use fabric_model::{Kind, Policy};
 use fabric_netbox::Options;
@@ -47,6 +49,14 @@ impl Fabric {
         }
     }
 
+    /// Namespace and name of its lease, if it has one.
+    #[must_use]
+    pub fn lease_place(&self) -> Option<(&str, String)> {
+        let lease = self.lease.as_ref()?;
+        let usual = || format!("fabric-sync-{}", self.name);
+        Some((&lease.namespace, lease.name.clone().unwrap_or_else(usual)))
+    }
+
     /// What stands before a deletion.
     #[must_use]
     pub fn policy(&self) -> Policy {
@@ -57,6 +67,8 @@ impl Fabric {
             max_deletions: deletion.max_objects,
             max_deletion_percent: deletion.max_percent,
             confirmed: false,
+            told: BTreeSet::new(),
+            fresh_marks: HashSet::new(),
         }
     }
 }

@@ -50,13 +50,11 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         };
         check_fabric(fabric, &mut report);
     }
-    for (key, word) in [("name", name as fn(&Fabric) -> &str), ("site", site)] {
+    for (key, word) in [("name", name as fn(&Fabric) -> Option<String>), ("site", site), ("lease", lease)] {
         let mut by_word: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, fabric) in config.fabrics.iter().enumerate() {
-            // What gives one slug is one site. Without any, it is refused for itself.
-            let slug = slug(word(fabric));
-            if !slug.is_empty() {
-                by_word.entry(slug).or_default().push(index);
+            if let Some(word) = word(fabric) {
+                by_word.entry(word).or_default().push(index);
             }
         }
         for places in by_word.values().filter(|places| places.len() > 1) {
@@ -74,12 +72,21 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     found
 }
 
-fn name(fabric: &Fabric) -> &str {
-    &fabric.name
+// What a fabric has for itself alone; none where it has none, or is refused for that already.
+
+/// What gives one slug is one site to NetBox.
+fn name(fabric: &Fabric) -> Option<String> {
+    Some(slug(&fabric.name)).filter(|slug| !slug.is_empty())
 }
 
-fn site(fabric: &Fabric) -> &str {
-    &fabric.site
+fn site(fabric: &Fabric) -> Option<String> {
+    Some(slug(&fabric.site)).filter(|slug| !slug.is_empty())
+}
+
+/// Two fabrics with one lease would take it from each other for ever: both have this process's name in it.
+fn lease(fabric: &Fabric) -> Option<String> {
+    let (namespace, name) = fabric.lease_place()?;
+    Some(format!("{:?} {namespace}/{name}", fabric.access()))
 }
 
 fn check_fabric(fabric: &Fabric, report: &mut dyn FnMut(&str, String)) {
@@ -125,7 +132,7 @@ fn check_fabric(fabric: &Fabric, report: &mut dyn FnMut(&str, String)) {
         if duration.subsec_nanos() != 0 || !(3..=60).contains(&duration.as_secs()) {
             report("lease.duration", "write whole seconds from \"3 s\" to \"60 s\"".into());
         }
-        if !is_label(&lease.namespace) || !is_label(&lease.name) {
+        if !is_label(&lease.namespace) || lease.name.as_ref().is_some_and(|name| !is_label(name)) {
             report("lease", "namespace and name have a-z, 0-9 and `-` only".into());
         }
     }

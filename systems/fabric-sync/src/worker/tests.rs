@@ -3,7 +3,7 @@
 
 use fabric_kubernetes::AccessError;
 use fabric_kubernetes::fake::FakeCluster;
-use fabric_model::ObjectKind;
+use fabric_model::{ObjectKind, Summary};
 use fabric_netbox::NetBox;
 use fabric_netbox::fake::{FakeNetBox, Fault};
 use serde_json::json;
@@ -125,6 +125,132 @@ async fn nothing_is_deleted_by_a_look_for_what_a_watch_alone_told() {
         look(&mut worker, Trigger::Watch).await;
     }
     assert_eq!(devices(&netbox), [(json!("two"), json!("new"))]);
+}
+
+#[tokio::test]
+async fn a_look_deletes_what_it_found_gone_though_watches_told_of_others_meanwhile() {
+    let (cluster, netbox, _folder, mut worker) = between(&["one", "two", "three"]).await;
+    worker.fabric.policy.grace = jiff::SignedDuration::ZERO;
+    worker.fabric.policy.max_deletion_percent = 100;
+    assert!(cluster.delete("servers", "default", "one"));
+    follow(&mut worker).await;
+    assert_eq!(devices(&netbox).len(), 3, "a watch alone says so");
+    assert!(worker.report.waiting_since.is_some());
+    let read = read_both(&mut worker).await;
+    assert!(cluster.delete("servers", "default", "two"));
+    follow(&mut worker).await;
+    worker.end_look(read, &CancellationToken::new()).await;
+    assert_eq!(devices(&netbox).len(), 2);
+    assert!(!devices(&netbox).iter().any(|(name, _)| name == "one"));
+    assert!(worker.report.held.iter().any(|held| held.reason.contains("only a watch says")));
+    assert!(worker.report.waiting_since.is_some());
+    look(&mut worker, Trigger::Watch).await;
+    assert_eq!(devices(&netbox).len(), 1);
+    assert!(worker.report.waiting_since.is_none());
+}
+
+#[tokio::test]
+async fn what_came_back_while_a_plan_was_made_is_not_deleted_by_it() {
+    let (cluster, netbox, _folder, mut worker) = between(&["one", "two"]).await;
+    worker.fabric.policy.grace = jiff::SignedDuration::ZERO;
+    worker.fabric.policy.max_deletion_percent = 100;
+    let number = || {
+        netbox.objects(ObjectKind::Device).into_iter().find(|device| device["name"] == "one").unwrap()["id"]
+            .clone()
+    };
+    let before = number();
+    assert!(cluster.delete("servers", "default", "one"));
+    follow(&mut worker).await;
+    let read = read_both(&mut worker).await;
+    put(&cluster, "one", "again");
+    while !worker.watches.as_mut().unwrap().has_intent() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    worker.end_look(read, &CancellationToken::new()).await;
+    assert_eq!(number(), before);
+    follow(&mut worker).await;
+    assert!(devices(&netbox).contains(&(json!("one"), json!("again"))));
+    assert_eq!(number(), before);
+}
+
+#[tokio::test]
+async fn no_clock_that_is_set_ends_a_grace() {
+    let (cluster, netbox, _folder, mut worker) = between(&["one", "two"]).await;
+    worker.fabric.policy.max_deletion_percent = 100;
+    assert!(cluster.delete("servers", "default", "one"));
+    follow(&mut worker).await;
+    look(&mut worker, Trigger::Interval).await;
+    // As if the clock had been two hours behind when it was marked.
+    let marked =
+        netbox.objects(ObjectKind::Device).into_iter().find(|device| device["name"] == "one").unwrap();
+    let since = Timestamp::now() - jiff::SignedDuration::from_hours(2);
+    let fields = json!({"custom_fields": {"fabric_sync_tombstone": since.to_string()}});
+    assert!(netbox.change(ObjectKind::Device, marked["id"].as_u64().unwrap(), fields));
+    look(&mut worker, Trigger::Interval).await;
+    assert_eq!(devices(&netbox).len(), 2);
+    assert!(worker.report.held[0].reason.contains("over by the clock"), "{:#?}", worker.report.held);
+    // That was a grace of an hour; now one that has passed since.
+    worker.fabric.policy.grace = jiff::SignedDuration::from_millis(1);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    look(&mut worker, Trigger::Interval).await;
+    assert_eq!(devices(&netbox).len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_refused_and_is_not_wanted_any_more_is_forgotten_though_something_else_is_unknown() {
+    let (cluster, _netbox, _folder, mut worker) = between(&["one"]).await;
+    let wire = |server: &str| {
+        let link = json!({"server": {"port": format!("{server}/eth0")}, "switch": {"port": "leaf/E1/1"}});
+        let metadata = json!({"name": "one", "namespace": "default"});
+        cluster.put("connections", json!({"metadata": metadata, "spec": {"unbundled": {"link": link}}}));
+    };
+    let metadata = json!({"name": "leaf", "namespace": "default"});
+    cluster.put("switches", json!({"metadata": metadata, "spec": {"role": "leaf", "profile": "box"}}));
+    wire("one");
+    look(&mut worker, Trigger::Interval).await;
+    wire("nobody");
+    let name = "x".repeat(120);
+    put(&cluster, &name, "refused");
+    look(&mut worker, Trigger::Interval).await;
+    assert_eq!((worker.report.summary, worker.quarantine.entries().count()), (Summary::Unknown, 1));
+    assert!(cluster.delete("servers", "default", &name));
+    look(&mut worker, Trigger::Interval).await;
+    assert_eq!((worker.report.summary, worker.quarantine.entries().count()), (Summary::Unknown, 0));
+}
+
+#[tokio::test]
+async fn no_attachment_is_taken_off_a_port_because_a_watch_said_so() {
+    let (cluster, netbox, _folder, mut worker) = between(&["one", "two"]).await;
+    worker.fabric.policy.max_deletion_percent = 100;
+    let put = |kind: Kind, name: &str, spec: Value| {
+        let metadata = json!({"name": name, "namespace": "default"});
+        cluster.put(kind.plural(), json!({"metadata": metadata, "spec": spec}));
+    };
+    put(Kind::VLANNamespace, "default", json!({"ranges": [{"from": 1000, "to": 1999}]}));
+    put(Kind::IPv4Namespace, "default", json!({"subnets": ["10.0.0.0/16"]}));
+    put(Kind::Switch, "leaf", json!({"role": "server-leaf", "profile": "box"}));
+    put(Kind::VPC, "red", json!({"subnets": {"main": {"subnet": "10.0.0.0/24", "vlan": 1001}}}));
+    for (server, port) in [("one", "leaf/E1/1"), ("two", "leaf/E1/2")] {
+        let link = json!({"server": {"port": format!("{server}/eth0")}, "switch": {"port": port}});
+        put(Kind::Connection, server, json!({"unbundled": {"link": link}}));
+        put(Kind::VPCAttachment, server, json!({"subnet": "red/main", "connection": server}));
+    }
+    look(&mut worker, Trigger::Interval).await;
+    let attached = || {
+        let ports = netbox.objects(ObjectKind::Interface).into_iter();
+        ports.filter(|port| !port["tagged_vlans"].as_array().unwrap().is_empty()).count()
+    };
+    assert_eq!((attached(), worker.report.summary), (2, Summary::InSync), "{:#?}", worker.report);
+    // What the watches told before that look is told by those that it began.
+    worker.told.clear();
+    assert!(cluster.delete("vpcattachments", "default", "one"));
+    while worker.told.is_empty() {
+        follow(&mut worker).await;
+    }
+    assert_eq!(attached(), 2);
+    assert!(worker.next_look <= Instant::now() + LEAST_DISTANCE.max(worker.look_took));
+    look(&mut worker, Trigger::Watch).await;
+    assert_eq!(attached(), 1);
 }
 
 #[tokio::test]

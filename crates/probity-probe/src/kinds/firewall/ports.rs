@@ -87,7 +87,9 @@ pub(super) fn open(ruleset: &Ruleset) -> Result<(Vec<Value>, Vec<Value>), Blocke
     // What happens before may turn away, or turn into something else, what would come here.
     let before = |chain: &&Chain| {
         let acts = chain.rules > 0 || chain.policy == "drop";
-        matches!(chain.hook.as_str(), "prerouting" | "ingress") && !chain.dormant && acts
+        let is_before = matches!(chain.hook.as_str(), "prerouting" | "ingress")
+            || chain.family == "bridge" && chain.hook == "input";
+        is_before && !chain.dormant && acts
     };
     if let Some(Chain { name, hook, .. }) = ruleset.chains.iter().find(before) {
         return Err(unsupported(&format!("what the chain {name} at the hook {hook} does is not followed")));

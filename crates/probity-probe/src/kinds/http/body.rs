@@ -160,7 +160,7 @@ fn read(
         let text =
             content::decoded(body, headers, MAX_BODY).and_then(|content| content::text(&content, headers));
         if json {
-            let json = text.as_deref().map_err(Clone::clone).and_then(crate::kinds::command::parse_json);
+            let json = text.as_deref().map_err(Clone::clone).and_then(crate::json::parse);
             seen.settle("json", json);
         }
         if as_text {

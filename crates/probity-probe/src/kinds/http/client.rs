@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 
 use super::head::{MAX_HEAD, MAX_HEADERS, final_head};
-use crate::connect::{Duplex, Tapped};
+use crate::connect::{Duplex, TappedStream};
 
 /// What arrives of an answer until its head is there: kept while one is waited for.
 #[derive(Clone, Default)]
@@ -59,7 +59,7 @@ impl Client {
             .ignore_invalid_headers_in_responses(true)
             .allow_spaces_after_header_name_in_responses(true)
             .allow_obsolete_multiline_headers_in_responses(true)
-            .handshake(TokioIo::new(Tapped::checked(stream, move |arrived| keeping.keep(arrived))))
+            .handshake(TokioIo::new(TappedStream::checked(stream, move |arrived| keeping.keep(arrived))))
             .await?;
         driving.spawn(async move { _ = connection.await });
         Ok(Self { sender, arriving })

@@ -1,8 +1,9 @@
 //! What a server says in JSON-RPC 2.0 (section 5): replies to calls, and notifications. Must not know over what.
 
-use probity_plan::Value;
+use probity_plan::{Barrier, Value};
 
 use crate::connect::Fault;
+use crate::json;
 
 /// One message of a server.
 pub(in crate::kinds) enum Said {
@@ -78,9 +79,10 @@ fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
 /// # Errors
 /// The target's fault if it is none.
 pub(super) fn read(text: &str) -> Result<Said, Fault> {
-    let value =
-        Value::from_json(text).map_err(|e| Fault::nonsense(format!("the message is no JSON: {e}")))?;
-    of_value(value)
+    of_value(json::parse(text).map_err(|blocked| match blocked.barrier {
+        Barrier::Protocol => Fault::Target(blocked),
+        _ => Fault::Observer(blocked),
+    })?)
 }
 
 /// Reads a message that was parsed.
@@ -111,8 +113,9 @@ pub(super) fn of_value(value: Value) -> Result<Said, Fault> {
         return Err(Fault::nonsense("the message has neither the number of a call nor a method"));
     }
     let outcome = match (message.remove("result"), message.remove("error")) {
-        (Some(result), None) => Outcome::Result(result),
-        (None, Some(error)) => {
+        // Many servers write `null` for what is not there, which no error is, and a result only beside none.
+        (Some(result), None | Some(Value::Null)) => Outcome::Result(result),
+        (None | Some(Value::Null), Some(error)) => {
             let (code, message, data) = error_of(error).ok_or_else(|| {
                 Fault::nonsense("the reply's error has no whole number as code, or no text as message")
             })?;

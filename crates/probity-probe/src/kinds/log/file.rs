@@ -65,8 +65,10 @@ pub fn see(
     let rotated: Vec<String> = older.iter().take(MAX_OLDER).map(|(name, _)| name.clone()).collect();
     let (from, mut covered) = log.window(&rotated)?;
     // Its first line may bear an old time all the same: of a clock that was not yet set, or that a program tells of itself.
-    let late = older.iter().filter_map(|(name, at)| at.filter(|at| *at > span.start).map(|at| (name, at)));
-    if let (Ok(()), Some((name, at))) = (&covered, late.max_by_key(|(_, at)| *at)) {
+    let late = older.iter().filter_map(|(name, written)| Some((name, (*written)?)));
+    if let (Ok(()), Some((name, at))) =
+        (&covered, late.max_by_key(|(_, at)| *at).filter(|(_, at)| *at > span.start))
+    {
         covered = Err(format!("its older part {name} was written in the window, at {}", time_text(at)));
     }
     let empty = log.size == 0;

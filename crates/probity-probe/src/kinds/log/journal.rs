@@ -33,7 +33,7 @@ struct Rate {
 /// What the journal holds of the unit's window.
 ///
 /// # Errors
-/// `permission-denied` where it does not show all of it; `unsupported` where the unit writes to another journal.
+/// `permission-denied` where it does not show all of it; `unsupported` where the unit writes to another journal or to none.
 pub async fn see(
     unit: &str,
     mut tally: Tally,
@@ -41,31 +41,47 @@ pub async fn see(
     context: &Context<'_>,
 ) -> Result<LogState, Blocked> {
     let start = span.start;
-    let unit_option = format!("--unit={unit}");
     let settings = settings(unit, context).await;
+    // An entry bears the unit's own name, whatever others it has; what it said under a former one is its as well.
+    let own = settings.as_ref().ok().and_then(|said| property(said, "Id")).unwrap_or(unit);
+    let (unit_option, own_option) = (format!("--unit={unit}"), format!("--unit={own}"));
+    let units = [unit_option.as_str(), own_option.as_str()];
     if let Some(namespace) = settings.as_ref().ok().and_then(|said| property(said, "LogNamespace")) {
         let why =
             format!("{unit} writes to the journal of the namespace {namespace}, which is not looked at");
         return Err(Blocked::new(Barrier::Unsupported, why));
     }
-    let rate = match settings {
-        Ok(said) => rate(&said, context).await,
-        Err(blocked) => Err(blocked),
+    // What it says goes elsewhere, as to a file; the journal holds only what systemd says of it.
+    for key in ["StandardOutput", "StandardError"] {
+        if let Some(to) = settings.as_ref().ok().and_then(|said| property(said, key))
+            && ["file", "append", "truncate"].iter().any(|word| to.starts_with(word))
+        {
+            let why = format!("{unit} says {key}={to}: what it prints is not in the journal");
+            return Err(Blocked::new(Barrier::Unsupported, why));
+        }
+    }
+    let limits = match &settings {
+        Ok(said) => limits(said, context).await,
+        Err(blocked) => Err(blocked.clone()),
     };
     // Also what was said within the limit's time before: it counts towards the limit.
-    let interval = rate.as_ref().map_or(DEFAULT_RATE.interval, |rate| rate.interval);
+    let interval = limits.as_ref().map_or(DEFAULT_RATE.interval, |limits| limits.rate.interval);
     let earlier = start.checked_sub(interval).unwrap_or(start);
     // Seconds since 1970 (systemd.time(7)).
     let since = format!("--since=@{}", earlier.as_second());
-    let entries = journalctl(&[&unit_option, &since], context).await?;
+    let entries = journalctl(&[&units[..], &[&since]].concat(), context).await?;
     let latest = span.latest();
     let within = entries.iter().filter(|entry| entry.at >= start);
-    if within.clone().next().is_none() && journalctl(&[&unit_option, "--lines=1"], context).await?.is_empty()
+    if within.clone().next().is_none()
+        && journalctl(&[&units[..], &["--lines=1"]].concat(), context).await?.is_empty()
     {
         if journalctl(&["--lines=1"], context).await?.is_empty() {
             return Err(Blocked::new(Barrier::Unreachable, "there is no journal, or nothing in it"));
         }
-        return Ok(LogState::Absent(format!("the journal holds nothing of the unit {unit}")));
+        return match limits {
+            Ok(Limits { left_out: Some(why), .. }) => Err(Blocked::new(Barrier::Unsupported, why)),
+            _ => Ok(LogState::Absent(format!("the journal holds nothing of the unit {unit}"))),
+        };
     }
     for entry in within {
         if entry.at > latest {
@@ -83,8 +99,9 @@ pub async fn see(
     } else {
         Err(format!("the journal begins after {}", time_text(start)))
     };
-    let suppressed = match rate {
-        Ok(rate) => suppressed(unit, &entries, rate, start, context).await?,
+    let suppressed = match limits {
+        Ok(Limits { left_out: Some(why), .. }) => Some(Blocked::new(Barrier::Unsupported, why)),
+        Ok(Limits { rate, .. }) => suppressed(&units.map(name_of), &entries, rate, start, context).await?,
         Err(blocked) => Some(blocked),
     };
     Ok(LogState::Window(Box::new(Window { tally, covered, suppressed, empty: false, rotated: Vec::new() })))
@@ -92,7 +109,7 @@ pub async fn see(
 
 /// Why messages of the unit may be missing from the window: the journal says so, or what it holds reaches its limit.
 async fn suppressed(
-    unit: &str,
+    units: &[&str],
     entries: &[Entry],
     rate: Rate,
     start: Timestamp,
@@ -111,7 +128,7 @@ async fn suppressed(
     // The unit's name is the last word, with its ending.
     let of_unit = |text: &Cow<'_, str>| {
         let name = text.rsplit(' ').next().unwrap_or_default();
-        name == unit || name.strip_suffix(".service") == Some(unit)
+        units.iter().any(|unit| name == *unit || name.strip_suffix(".service") == Some(unit))
     };
     let mut texts = said.iter().map(|entry| String::from_utf8_lossy(&entry.text));
     Ok(texts.find(of_unit).and_then(|text| too_many(format!("the journal says: {text}"))))
@@ -133,7 +150,8 @@ fn burst(entries: &[Entry], rate: Rate) -> Option<usize> {
 
 /// What systemd says of how the unit writes to the journal, as `KEY=VALUE` lines.
 async fn settings(unit: &str, context: &Context<'_>) -> Result<String, Blocked> {
-    let wanted = "--property=LogNamespace,LogRateLimitBurst,LogRateLimitIntervalUSec";
+    let wanted = "--property=Id,LogNamespace,LogRateLimitBurst,LogRateLimitIntervalUSec,LogLevelMax,\
+                  LogFilterPatterns,StandardOutput,StandardError";
     ask(&["systemctl", "show", "--no-pager", wanted, "--"], Some(unit), context).await
 }
 
@@ -143,25 +161,53 @@ fn property<'a>(settings: &'a str, key: &str) -> Option<&'a str> {
     value.filter(|value| !value.is_empty())
 }
 
+/// What of a unit's messages the journal takes.
+struct Limits {
+    rate: Rate,
+    /// Why some are left out, however few there are.
+    left_out: Option<String>,
+}
+
+/// The unit's limits, and the journal's.
+async fn limits(settings: &str, context: &Context<'_>) -> Result<Limits, Blocked> {
+    let config =
+        ask(&["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"], None, context).await?;
+    Ok(Limits { rate: rate(settings, &config), left_out: left_out(settings, &config) })
+}
+
+/// By which setting messages of the unit do not come into the journal (systemd.exec(5), journald.conf(5)).
+fn left_out(settings: &str, config: &str) -> Option<String> {
+    let prints_to = |key: &&str| {
+        property(settings, key)
+            .is_some_and(|to| ["null", "tty", "fd"].iter().any(|word| to.split(':').next() == Some(word)))
+    };
+    let from_unit = |key: &&str| match *key {
+        // -1 stands for none, 7 for all.
+        "LogLevelMax" => property(settings, key).is_some_and(|level| !matches!(level, "-1" | "7")),
+        _ => property(settings, key).is_some(),
+    };
+    let of_unit = ["StandardOutput", "StandardError"].into_iter().filter(prints_to);
+    let of_unit = of_unit.chain(["LogLevelMax", "LogFilterPatterns"].into_iter().filter(from_unit));
+    let of_unit =
+        of_unit.map(|key| format!("the unit has {key}={}", property(settings, key).unwrap_or_default()));
+    let stored = configured(config, "MaxLevelStore").filter(|level| !matches!(*level, "" | "debug" | "7"));
+    let mut all = of_unit.chain(stored.map(|level| format!("journald has MaxLevelStore={level}")));
+    all.next().map(|why| format!("messages may be missing: {why}"))
+}
+
+/// A name of a unit, from the option that asks for it.
+fn name_of(option: &str) -> &str {
+    option.trim_start_matches("--unit=")
+}
+
 /// The unit's limit, or the journal's where it has none of its own. On a disk with much room the journal takes more.
-async fn rate(settings: &str, context: &Context<'_>) -> Result<Rate, Blocked> {
+fn rate(settings: &str, config: &str) -> Rate {
     let burst = property(settings, "LogRateLimitBurst").and_then(|number| number.parse().ok()).unwrap_or(0);
     let interval = property(settings, "LogRateLimitIntervalUSec").and_then(seconds);
     if let (1.., Some(interval)) = (burst, interval.filter(|interval| !interval.is_zero())) {
-        return Ok(Rate { messages: burst, interval });
+        return Rate { messages: burst, interval };
     }
-    let config =
-        ask(&["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"], None, context).await?;
-    Ok(configured(&config))
-}
-
-/// What journald.conf says: the last word of each counts.
-fn configured(config: &str) -> Rate {
-    let value = |key: &str| {
-        let mut lines =
-            config.lines().filter_map(|line| line.trim().strip_prefix(key)?.trim().strip_prefix('='));
-        lines.next_back().map(str::trim)
-    };
+    let value = |key| configured(config, key);
     let messages = value("RateLimitBurst").and_then(|number| number.parse().ok());
     let interval = value("RateLimitIntervalSec").or_else(|| value("RateLimitInterval")).and_then(seconds);
     let rate = Rate {
@@ -170,6 +216,12 @@ fn configured(config: &str) -> Rate {
     };
     // Zero switches the limit off.
     if rate.interval.is_zero() { Rate { messages: 0, ..rate } } else { rate }
+}
+
+/// What journald.conf says: the last word counts.
+fn configured<'a>(config: &'a str, key: &str) -> Option<&'a str> {
+    let mut lines = config.lines().filter_map(|line| line.trim().strip_prefix(key)?.trim().strip_prefix('='));
+    lines.next_back().map(str::trim)
 }
 
 /// A span as systemd.time(7) writes it, `30s` or `1min 30s`; a number alone is seconds.
@@ -235,10 +287,29 @@ mod tests {
     #[test]
     fn the_last_word_of_the_configuration_counts() {
         let rate = |messages, seconds| Rate { messages, interval: SignedDuration::from_secs(seconds) };
+        let configured = |config| super::rate("", config);
         assert_eq!(configured("# /etc/systemd/journald.conf\n[Journal]\n#RateLimitBurst=5\n"), DEFAULT_RATE);
         assert_eq!(configured("RateLimitBurst=5\nRateLimitIntervalSec=1min 30s\n"), rate(5, 90));
         assert_eq!(configured("RateLimitBurst=5\nRateLimitBurst=7\nRateLimitIntervalSec=2\n"), rate(7, 2));
         assert_eq!(configured("RateLimitIntervalSec=0\n").messages, 0);
+    }
+
+    #[test]
+    fn what_is_left_out_by_a_setting_is_told() {
+        let usual = "LogLevelMax=-1\nStandardOutput=journal\nStandardError=inherit\nLogFilterPatterns=\n";
+        assert_eq!(left_out(usual, "#MaxLevelStore=warning\n[Journal]\nMaxLevelStore=debug\n"), None);
+        // What goes to a peer's socket is an answer.
+        assert_eq!(left_out("StandardOutput=socket\nLogLevelMax=7\n", ""), None);
+        for (settings, config) in [
+            ("LogLevelMax=4\n", ""),
+            ("StandardOutput=null\n", ""),
+            ("StandardError=tty\n", ""),
+            ("StandardOutput=fd:out\n", ""),
+            ("LogFilterPatterns=~noise\n", ""),
+            (usual, "MaxLevelStore=notice\n"),
+        ] {
+            assert!(left_out(settings, config).is_some(), "{settings}{config}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{HeaderMap, RETRY_AFTER};
+use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use probity_plan::kinds::http::Http;
 use probity_plan::kinds::jsonrpc::Call;
 use probity_plan::kinds::rate_limit::RateLimit;
@@ -45,8 +45,17 @@ pub(super) struct Answer {
 pub(super) struct Refusal {
     /// The status or the error's code.
     pub code: i64,
-    /// The seconds that it says to wait.
-    pub retry_after: Option<i64>,
+    /// When it says to come again.
+    pub wait: Wait,
+}
+
+/// When a refusal says to come again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Wait {
+    Unsaid,
+    Seconds(u32),
+    /// It says it otherwise than as a whole number of seconds, as by a date (RFC 9110, 10.2.3), or says two things.
+    Unread,
 }
 
 /// A connection that waits for its next request.
@@ -223,10 +232,15 @@ impl<'a> Caller<'a> {
             [] => &USUAL_REFUSALS,
             own => own,
         };
-        let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|text| text.trim().parse().ok());
+        let seconds = |value: &HeaderValue| value.to_str().ok()?.trim().parse().ok();
+        let mut said = headers.get_all(RETRY_AFTER).iter();
+        let wait = match (said.next(), said.next()) {
+            (None, _) => Wait::Unsaid,
+            (Some(value), None) => seconds(value).map_or(Wait::Unread, Wait::Seconds),
+            (Some(_), Some(_)) => Wait::Unread,
+        };
         let refused = refusals.iter().any(|status| i64::from(*status) == code);
-        Answer { status: code.to_string(), refusal: refused.then_some(Refusal { code, retry_after }) }
+        Answer { status: code.to_string(), refusal: refused.then_some(Refusal { code, wait }) }
     }
 
     /// Makes a call of this number and waits for its reply.
@@ -253,12 +267,11 @@ impl<'a> Caller<'a> {
         let Outcome::Error { code, data, .. } = outcome else {
             return Answer { status: "result".to_owned(), refusal: None };
         };
-        let retry_after = match data {
-            Value::Map(data) => data.get("retry_after").and_then(Value::as_i64),
-            _ => None,
-        };
+        let said = if let Value::Map(data) = data { data.get("retry_after") } else { None };
+        let seconds = |value: &Value| u32::try_from(value.as_i64()?).ok();
+        let wait = said.map_or(Wait::Unsaid, |value| seconds(value).map_or(Wait::Unread, Wait::Seconds));
         let refused = self.act.refused_code.contains(code);
-        Answer { status: code.to_string(), refusal: refused.then_some(Refusal { code: *code, retry_after }) }
+        Answer { status: code.to_string(), refusal: refused.then_some(Refusal { code: *code, wait }) }
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use probity_plan::{Barrier, Blocked, Value};
 
 use super::alarm::Alarm;
-use super::line::{Answer, Caller, Line, Refusal};
+use super::line::{Answer, Caller, Line, Refusal, Wait};
 use crate::connect::Fault;
 use crate::connect::tls;
 use crate::look::Seen;
@@ -92,8 +92,18 @@ impl Tally {
             }
             (None, None) => _ = seen.know("limited", false).know("refusal", Value::Null),
         }
-        let retry_after = self.refusal.and_then(|refusal| refusal.retry_after);
-        seen.know("retry_after", retry_after.map_or(Value::Null, Value::from));
+        let unread = || {
+            Blocked::new(
+                Barrier::Unsupported,
+                "the refusal says when to come again, but not as a whole number of seconds",
+            )
+        };
+        let retry_after = match self.refusal.map(|refusal| refusal.wait) {
+            None | Some(Wait::Unsaid) => Ok(Value::Null),
+            Some(Wait::Seconds(seconds)) => Ok(Value::from(seconds)),
+            Some(Wait::Unread) => Err(unread()),
+        };
+        seen.settle("retry_after", retry_after);
     }
 }
 
@@ -394,7 +404,7 @@ mod tests {
     fn volley(requests: &[(u64, u64, bool)]) -> Volley {
         let began = Instant::now();
         let at = |ms: &u64| began + Duration::from_millis(*ms);
-        let refusal = Refusal { code: 429, retry_after: None };
+        let refusal = Refusal { code: 429, wait: Wait::Unsaid };
         let request = |(sent, ended, refused): &(u64, u64, bool)| {
             let answer = Answer { status: String::new(), refusal: refused.then_some(refusal) };
             Sent { due: at(sent), sent: at(sent), ended: at(ended), delay: None, result: Ok(answer) }

@@ -13,10 +13,10 @@ use probity_plan::{Act, Barrier, Blocked, Reach, Text, Value};
 
 use super::{Far, Inside, Observers, There, lost, order, sighting};
 use crate::kinds::lifecycle::serving::{Serving, holds};
-use crate::look::{Seen, Wanted, milliseconds};
+use crate::look::{FactSelection, Seen, milliseconds};
 use crate::machine::Process;
 use crate::observation::Times;
-use crate::observe::{By, Reached, Request, Sighting};
+use crate::observe::{By, ReachedObserver, Request, Sighting};
 
 /// Between two looks at what becomes of it.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -32,7 +32,7 @@ struct Reboot<'a> {
     observers: &'a Observers<'a>,
     far: &'a Far,
     request: &'a Request<'a>,
-    tell: &'a dyn Fn(Reached),
+    tell: &'a dyn Fn(ReachedObserver),
     lifecycle: &'a Lifecycle,
     began: Instant,
     /// Who was there first.
@@ -45,7 +45,7 @@ impl Observers<'_> {
         far: &Far,
         request: &Request<'_>,
         lifecycle: &Lifecycle,
-        tell: &dyn Fn(Reached),
+        tell: &dyn Fn(ReachedObserver),
     ) -> Sighting {
         let began = Instant::now();
         let mut reboot = Reboot { observers: self, far, request, tell, lifecycle, began, by: None };
@@ -176,7 +176,7 @@ impl Reboot<'_> {
     /// Looks once, through this one.
     async fn look(&self, act: &Act, there: &There) -> Result<Sighting, Blocked> {
         let (offset, asked) = (self.observers.began.elapsed(), Instant::now());
-        let request = Request { act, timeout: PATIENCE, wanted: &Wanted::All, ..*self.request };
+        let request = Request { act, timeout: PATIENCE, wanted: &FactSelection::All, ..*self.request };
         let report = there.connection.look(order(&request)?).await.map_err(|why| lost(self.far, &why))?;
         let by = By { observer: there.id, started: report.started, offset, within: asked.elapsed() };
         Ok(sighting(&request, report, by))

@@ -2,7 +2,7 @@
 
 use probity_diagnostic::Level;
 use probity_plan::units::{Percent, Share, Span};
-use probity_plan::{Form, Plan};
+use probity_plan::{Form, MAX_LOOKS, Plan};
 
 use crate::check::{Compiled, Problems, counted};
 use crate::multiplicity::confidence;
@@ -61,6 +61,12 @@ pub(crate) fn check(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, fou
         } else {
             let show = if trials == 1 { "shows" } else { "show" };
             format!("plan {least}, or claim at most {}, which {} {show}", Percent(can), counted(trials, unit))
+        };
+        let hint = if least > MAX_LOOKS {
+            let can = statistics::round_down(statistics::lower(MAX_LOOKS, MAX_LOOKS, alpha));
+            format!("no plan may look more than {MAX_LOOKS} times, which show at most {}", Percent(can))
+        } else {
+            hint
         };
         let message = format!("`{claim}`: {} cannot settle {objective}, {least} can", counted(trials, unit));
         found.push(Level::Error, "sample", at, message, hint);

@@ -1,12 +1,16 @@
 // One camera's live picture in a video element. Its link ends after five minutes, so a new one is asked for in time; after an
-// error, too.
+// error, too. Where no error is told and the picture stands still all the same, it begins anew.
 
 import { ownLink } from "./page.js";
 
 const RENEW_EVERY = 4 * 60_000;
 const LONGEST_WAIT = 15_000;
-// How long the first picture may take.
+// How long the first picture may take, and the next one.
 const PATIENCE = 30_000;
+const LOOK_EVERY = 1000;
+
+/** What was played, in seconds: it grows while a picture moves, and not where the player only jumps to what is live. */
+const secondsIn = (ranges) => Array.from(ranges, (_, at) => ranges.end(at) - ranges.start(at)).reduce((sum, one) => sum + one, 0);
 
 export class Live {
   #video;
@@ -70,7 +74,7 @@ export class Live {
       else return this.#say("This browser cannot show live pictures.");
       // Where the browser may not start by itself, the picture's own button does.
       this.#video.play().catch(() => {});
-      this.#timers.push(setTimeout(() => run === this.#run && !this.#played && this.#miss(), PATIENCE));
+      this.#watch();
     } catch (error) {
       if (run === this.#run) this.#again(error.message);
     }
@@ -107,10 +111,18 @@ export class Live {
     this.#timers.push(setTimeout(() => this.#renew(run).catch(() => {}), RENEW_EVERY));
   }
 
-  /** No error was told, and no picture came: where there is one that only waits to be started it is started, otherwise all begins anew. */
-  #miss() {
-    if (this.#video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) this.#video.play().catch(() => {});
-    else this.#again("No picture came.");
+  /** Looks whether the picture moves. One that only waits to be started is started; one that was paused after it had played is left alone. */
+  #watch() {
+    let [before, since] = [0, Date.now()];
+    const look = () => {
+      const { played, paused, readyState } = this.#video;
+      const seconds = secondsIn(played);
+      if (seconds !== before || (paused && this.#played)) [before, since] = [seconds, Date.now()];
+      if (Date.now() - since < PATIENCE) return;
+      if (paused && readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) this.#video.play().catch(() => {});
+      else this.#again(this.#played ? "The picture stood still." : "No picture came.");
+    };
+    this.#timers.push(setInterval(look, LOOK_EVERY));
   }
 
   /** Begins anew after a while, with a new link. */

@@ -8,6 +8,7 @@ pub mod access;
 mod discovery;
 pub mod fake;
 pub mod lease;
+mod lines;
 mod list;
 mod request;
 pub mod source;

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::access::Session;
 use crate::request::{Trouble, get};
 
-/// Objects a page.
-const PAGE: usize = 500;
+/// Objects a page; fewer where an answer of so many is too large, as of agents, whose specification is a switch's whole configuration.
+const PAGES: [usize; 3] = [500, 50, 5];
 /// More pages than this are no fabric.
 const MAX_PAGES: usize = 2_000;
 /// A continue token may expire once while we page.
@@ -57,24 +57,28 @@ impl Listing<'_> {
 
     /// Reads all pages.
     pub(crate) async fn read(&self, session: &Session) -> Result<List, Unread> {
-        let mut tried = 0;
+        let (mut tried, mut sizes) = (0, PAGES.into_iter());
+        let mut size = sizes.next().unwrap_or(1);
         loop {
-            tried += 1;
-            match self.read_pages(session).await {
-                Err(Trouble::Refused { code: 410, .. }) if tried < TRIES => {}
+            match self.read_pages(session, size).await {
+                Err(Trouble::Refused { code: 410, .. }) if tried + 1 < TRIES => tried += 1,
+                Err(trouble @ Trouble::TooLarge { .. }) => match sizes.next() {
+                    Some(smaller) => size = smaller,
+                    None => return Err(self.name(session, trouble).await),
+                },
                 Err(trouble) => return Err(self.name(session, trouble).await),
                 Ok(list) => return Ok(list),
             }
         }
     }
 
-    async fn read_pages(&self, session: &Session) -> Result<List, Trouble> {
+    async fn read_pages(&self, session: &Session, size: usize) -> Result<List, Trouble> {
         let mut objects = Vec::new();
         let mut seen = HashSet::new();
         let mut version: Option<String> = None;
         let mut next: Option<String> = None;
         for _ in 0..MAX_PAGES {
-            let page = get(session, &self.page(next.as_deref()), self.deadline).await?;
+            let page = get(session, &self.page(size, next.as_deref()), self.deadline).await?;
             let page = self.take_apart(page)?;
             match &version {
                 Some(first) if *first != page.resource_version => {
@@ -104,9 +108,9 @@ impl Listing<'_> {
         Err(Trouble::Foreign(format!("more than {MAX_PAGES} pages")))
     }
 
-    fn page(&self, token: Option<&str>) -> String {
+    fn page(&self, size: usize, token: Option<&str>) -> String {
         let mut query = form_urlencoded::Serializer::new(self.path() + "?");
-        query.append_pair("limit", &PAGE.to_string());
+        query.append_pair("limit", &size.to_string());
         if let Some(labels) = self.labels {
             query.append_pair("labelSelector", labels);
         }

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::access::{AccessError, Session};
+use crate::lines::Lines;
 
-/// The largest answer that is read: a page of 500 objects of 128 KiB.
+/// The largest answer that is read, in bytes: a page of 500 objects of 128 KiB.
 const MAX_ANSWER: usize = 64 << 20;
 /// How much of a server's own words is kept.
 const MAX_WORDS: usize = 300;
@@ -41,6 +42,12 @@ pub enum Trouble {
     /// What came is not what a Kubernetes API server sends.
     #[error("not an answer of a Kubernetes API server: {0}")]
     Foreign(String),
+    /// An answer of more bytes than are read.
+    #[error("an answer of more than {bytes} bytes")]
+    TooLarge {
+        /// As many are read.
+        bytes: usize,
+    },
     /// A list that ended before its end, or whose pages do not belong together.
     #[error("not whole: {0}")]
     Cut(String),
@@ -60,6 +67,7 @@ impl Trouble {
             Trouble::Refused { code: 410, .. } => UnreadCause::Unsettled,
             Trouble::Refused { .. } => UnreadCause::ServerError,
             Trouble::Foreign(_) => UnreadCause::WrongShape,
+            Trouble::TooLarge { .. } => UnreadCause::TooLarge,
             Trouble::Cut(_) => UnreadCause::Cut,
         };
         let detail = match self {
@@ -93,6 +101,37 @@ pub(crate) async fn get_as(
         .unwrap_or(Err(Trouble::Silent { within: deadline }))
 }
 
+/// Asks for events without an end.
+pub(crate) async fn get_lines(
+    session: &Session,
+    mut request: http::Request<Vec<u8>>,
+    deadline: Duration,
+) -> Result<Lines, Trouble> {
+    // API servers from 1.37 on compress each event by itself, of which kube reads the first one only.
+    let plain = http::HeaderValue::from_static("identity");
+    request.headers_mut().insert(http::header::ACCEPT_ENCODING, plain);
+    let asked = async {
+        let response = session.client.send(request.map(Body::from)).await;
+        let response = response.map_err(|error| session.trouble(&error))?;
+        if response.status().is_success() {
+            return Ok(Lines::new(response.into_body()));
+        }
+        let code = response.status().as_u16();
+        let bytes = read_whole(response.into_body()).await?;
+        Err(Trouble::Refused { code, message: message(&session.hide(&bytes)) })
+    };
+    tokio::time::timeout(deadline, asked).await.unwrap_or(Err(Trouble::Silent { within: deadline }))
+}
+
+async fn read_whole(body: Body) -> Result<Vec<u8>, Trouble> {
+    let body = Limited::new(body, MAX_ANSWER).collect().await;
+    let bytes = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+        Some(_) => Trouble::TooLarge { bytes: MAX_ANSWER },
+        None => Trouble::Cut(words(&chain(&*error))),
+    })?;
+    Ok(bytes.to_bytes().into())
+}
+
 async fn get_whole(session: &Session, path: &str, accept: &str) -> Result<Value, Trouble> {
     let request = http::Request::get(path)
         .header("accept", accept)
@@ -100,12 +139,7 @@ async fn get_whole(session: &Session, path: &str, accept: &str) -> Result<Value,
         .map_err(|error| Trouble::Foreign(error.to_string()))?;
     let response = session.client.send(request).await.map_err(|error| session.trouble(&error))?;
     let status = response.status();
-    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-    let bytes = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-        Some(_) => Trouble::Foreign(format!("more than {MAX_ANSWER} bytes in one page")),
-        None => Trouble::Cut(words(&chain(&*error))),
-    })?;
-    let bytes = bytes.to_bytes();
+    let bytes = read_whole(response.into_body()).await?;
     let bytes = session.hide(&bytes);
     if !status.is_success() {
         return Err(Trouble::Refused { code: status.as_u16(), message: message(&bytes) });

@@ -1,5 +1,6 @@
 //! All kinds of one fabric: read whole, then watched from the moment of that read.
 
+use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::access::{Access, Connector, Session};
 use crate::discovery::find_further_kinds;
 use crate::list::{List, Listing};
 use crate::request::Trouble;
-use crate::watch::{Arrival, Watch};
+use crate::watch::{Arrival, Event, Watch};
 
 /// Lists that are read at the same time.
 const AT_ONCE: usize = 4;
@@ -49,18 +50,38 @@ pub struct Reading {
 #[derive(Debug)]
 pub struct Watches {
     events: Receiver<Arrival>,
+    /// Those that were looked at before their turn.
+    waiting: VecDeque<Arrival>,
     _tasks: JoinSet<()>,
 }
 
 impl Watches {
     /// The next event; none only if nothing is watched.
     pub async fn next(&mut self) -> Option<Arrival> {
-        self.events.recv().await
+        match self.waiting.pop_front() {
+            Some(first) => Some(first),
+            None => self.events.recv().await,
+        }
     }
 
     /// An event that is there already.
     pub fn ready(&mut self) -> Option<Arrival> {
-        self.events.try_recv().ok()
+        self.waiting.pop_front().or_else(|| self.events.try_recv().ok())
+    }
+
+    /// Whether an event waits that may change what is intended, or a loss: of an agent only what it reports changes. Where too many wait to
+    /// tell, it may.
+    pub fn has_intent(&mut self) -> bool {
+        while self.waiting.len() < EVENTS
+            && let Ok(arrival) = self.events.try_recv()
+        {
+            self.waiting.push_back(arrival);
+        }
+        let concerns = |arrival: &Arrival| match &arrival.event {
+            Event::Applied { kind, .. } | Event::Deleted { kind, .. } => *kind != Kind::Agent,
+            Event::Lost { .. } => true,
+        };
+        self.waiting.len() >= EVENTS || self.waiting.iter().any(concerns)
     }
 }
 
@@ -168,6 +189,6 @@ impl Source {
                 tasks.spawn(watch.tell(session.clone(), sender.clone()));
             }
         }
-        Watches { events, _tasks: tasks }
+        Watches { events, waiting: VecDeque::new(), _tasks: tasks }
     }
 }

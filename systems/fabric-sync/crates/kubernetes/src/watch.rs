@@ -4,15 +4,14 @@
 use std::time::{Duration, Instant as Moment};
 
 use fabric_model::Kind;
-use futures_util::StreamExt;
-use kube::core::{Request, WatchEvent, params::WatchParams};
+use kube::core::{Request, Status, WatchEvent, params::WatchParams};
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
 use crate::access::Session;
 use crate::list::{identity, trim};
-use crate::request::Trouble;
+use crate::request::{Trouble, get_lines};
 
 /// The server ends a watch after this time and it is begun anew, so that a connection that died in silence is found.
 const WATCH: Duration = Duration::from_secs(60);
@@ -96,20 +95,17 @@ impl Watch {
         let request = Request::new(self.path.clone())
             .watch(&parameters, &self.resource_version)
             .map_err(|error| Trouble::Foreign(error.to_string()))?;
-        let started = tokio::time::timeout(self.deadline, session.client.request_events::<Value>(request));
-        let stream = started.await.map_err(|_| Trouble::Silent { within: self.deadline })?;
-        let mut stream = std::pin::pin!(stream.map_err(|error| session.trouble(&error))?);
+        let mut lines = get_lines(session, request, self.deadline).await?;
         let end = Instant::now() + WATCH + MARGIN;
         loop {
             let next = tokio::select! {
-                next = tokio::time::timeout_at(end, stream.next()) => next,
+                next = tokio::time::timeout_at(end, lines.next(session)) => next,
                 () = events.closed() => return Ok(false),
             };
-            let event = match next {
-                Err(_) => return Err(Trouble::Silent { within: WATCH + MARGIN }),
-                Ok(None) => return Ok(true),
-                Ok(Some(event)) => event.map_err(|error| session.trouble(&error))?,
+            let Some(line) = next.map_err(|_| Trouble::Silent { within: WATCH + MARGIN })?? else {
+                return Ok(true);
             };
+            let Some(event) = read_event(session, &line)? else { return Ok(true) };
             let event = match event {
                 WatchEvent::Bookmark(mark) => {
                     self.resource_version = mark.metadata.resource_version;
@@ -138,5 +134,17 @@ impl Watch {
         }
         trim(&mut object);
         Ok(object)
+    }
+}
+
+/// The event in a line; none where the line ends in its middle, as the last one of a watch that was cut off.
+fn read_event(session: &Session, line: &[u8]) -> Result<Option<WatchEvent<Value>>, Trouble> {
+    match serde_json::from_slice(line) {
+        Ok(event) => Ok(Some(event)),
+        Err(error) if error.is_eof() => Ok(None),
+        Err(error) => Err(session.trouble(&match serde_json::from_slice::<Status>(line) {
+            Ok(status) => kube::Error::Api(status.boxed()),
+            Err(_) => kube::Error::SerdeError(error),
+        })),
     }
 }

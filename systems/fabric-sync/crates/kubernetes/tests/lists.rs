@@ -230,3 +230,19 @@ async fn kinds_of_the_fabric_that_are_not_known_are_told_by_one_request_and_deci
         assert!(Kind::ALL.iter().all(|kind| snapshot.unread(*kind).is_none()), "{fault:?}");
     }
 }
+
+/// An agent's specification is its switch's whole configuration.
+#[tokio::test]
+async fn a_list_whose_page_would_be_too_large_is_read_in_smaller_ones() {
+    let cluster = FakeCluster::start().await.unwrap();
+    let description = "x".repeat(700_000);
+    for number in 0..100 {
+        let metadata = json!({"name": format!("server-{number:03}"), "namespace": "default"});
+        cluster.put("servers", json!({"metadata": metadata, "spec": {"description": description}}));
+    }
+    let access = Access::Server { url: cluster.url(), authority: None, token: None };
+    let scope = Scope { kinds: vec![Kind::Server], ..everything() };
+    let reading = Source::new(access, scope, Duration::from_secs(60)).read().await;
+    assert_eq!(reading.snapshot.unread(Kind::Server), None);
+    assert_eq!(reading.snapshot.objects(Kind::Server).len(), 100);
+}

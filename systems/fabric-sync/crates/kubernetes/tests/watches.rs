@@ -102,3 +102,16 @@ async fn a_server_that_goes_away_is_a_loss() {
     cluster.end();
     assert_eq!(said(&next(&mut watches).await).0, "lost");
 }
+
+#[tokio::test]
+async fn a_line_that_is_longer_than_any_object_is_a_loss() {
+    let cluster = FakeCluster::start().await.unwrap();
+    let source = source(&cluster);
+    let mut watches = source.watch(&source.read().await);
+    cluster.put("servers", server("server-01", &"x".repeat(1_500_000)));
+    assert_eq!(said(&next(&mut watches).await).0, "applied", "etcd takes such an object");
+    cluster.put("servers", server("server-02", &"x".repeat(3 << 20)));
+    let (word, kind, why) = said(&next(&mut watches).await);
+    assert_eq!((word, kind), ("lost", Kind::Server));
+    assert!(why.contains("a line of more than 2097152 bytes"), "{why}");
+}

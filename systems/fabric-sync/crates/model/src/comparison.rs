@@ -1,9 +1,10 @@
 //! Desired beside actual, object by object. A status is a comparison of data; no clock and no time stamp takes part.
 
 use crate::desired::{Desired, DesiredObject};
+use crate::mapping::is_underlay;
 use crate::netbox::{Actual, FieldValue, Identity, Inventory, KEY_FIELD, ObjectKind};
 use crate::slot;
-use crate::source::{FurtherKinds, Kind, Snapshot, SourceList, SourceRef};
+use crate::source::{FurtherKinds, Kind, Presence, Snapshot, SourceList, SourceRef};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -112,8 +113,8 @@ pub struct Comparison {
     pub unread_inventory: BTreeMap<ObjectKind, crate::Unread>,
     /// Kinds of the fabric that this version does not know. They decide nothing.
     pub further_kinds: FurtherKinds,
-    /// Kinds that were read whole and are empty.
-    pub(crate) empty_sources: BTreeSet<Kind>,
+    /// Which source objects there are.
+    pub(crate) presence: Presence,
 }
 
 impl Comparison {
@@ -128,12 +129,6 @@ impl Comparison {
             .into_iter()
             .filter_map(|kind| inventory.unread(kind).map(|unread| (kind, unread.clone())))
             .collect();
-        let empty_sources = Kind::intended()
-            .filter(|kind| {
-                matches!(snapshot.list(*kind), SourceList::Complete { objects, malformed, .. }
-                    if objects.is_empty() && malformed.is_empty())
-            })
-            .collect();
         let invalid = Invalid::new(&desired);
         // Why an object that nothing asks for may not be called extra.
         let doubt = |actual: &Actual, identity: &Identity| {
@@ -144,7 +139,8 @@ impl Comparison {
             if let Some(kind) = first_intended(&unread_sources) {
                 return Some(UnknownReason::SourceUnread(kind));
             }
-            match source_of(actual) {
+            match actual.source_ref() {
+                None if is_underlay(identity) => None,
                 None => Some(UnknownReason::NoSource),
                 Some(source) if matches!(snapshot.list(source.kind), SourceList::Excluded) => {
                     Some(UnknownReason::SourceExcluded(source.kind))
@@ -199,13 +195,13 @@ impl Comparison {
                 let Some(identity) = actual.identity() else { continue };
                 if !matched.contains(&(kind, actual.id)) {
                     let status = doubt(actual, &identity).map_or(Status::Extra, Status::Unknown);
-                    let (source, id) = (source_of(actual), Some(actual.id));
+                    let (source, id) = (actual.source_ref(), Some(actual.id));
                     objects.push(Compared { object: identity, source, id, status });
                 }
             }
         }
-        let further_kinds = snapshot.further_kinds().clone();
-        Self { desired, objects, unread_sources, unread_inventory, further_kinds, empty_sources }
+        let (further_kinds, presence) = (snapshot.further_kinds().clone(), Presence::new(snapshot));
+        Self { desired, objects, unread_sources, unread_inventory, further_kinds, presence }
     }
 
     /// Whether all was read that says what should be and what is: without it nothing is deleted. What the switches report is not of that.
@@ -220,7 +216,9 @@ impl Comparison {
 
     /// How many objects have which status.
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts { problems: self.desired.problems.len(), ..Counts::default() };
+        // Of agents NetBox holds nothing.
+        let problems = self.desired.problems.iter().filter(|problem| problem.kind != Kind::Agent);
+        let mut counts = Counts { problems: problems.count(), ..Counts::default() };
         for object in &self.objects {
             *match object.status {
                 Status::Same => &mut counts.same,
@@ -250,10 +248,6 @@ impl Comparison {
 /// A kind that could not be read of those that say what is intended.
 fn first_intended(unread: &BTreeMap<Kind, crate::Unread>) -> Option<Kind> {
     Kind::intended().find(|kind| unread.contains_key(kind))
-}
-
-fn source_of(actual: &Actual) -> Option<SourceRef> {
-    actual.source().and_then(|source| source.parse().ok())
 }
 
 fn unknown(

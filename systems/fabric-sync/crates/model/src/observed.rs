@@ -36,6 +36,8 @@ pub struct SwitchObservation {
     pub switch: SourceRef,
     /// What its agent reports; None where it has no agent.
     pub report: Option<AgentReport>,
+    /// Why what its agent reports cannot be understood, if so.
+    pub malformed: Option<String>,
 }
 
 /// What an agent reports.
@@ -103,7 +105,11 @@ pub fn observe(snapshot: &Snapshot) -> Observations {
                 ports: ports.collect(),
             })
         });
-        SwitchObservation { switch: switch.reference.clone(), report }
+        let agent = SourceRef::new(Kind::Agent, namespace, name);
+        let mut malformed = snapshot.malformed().filter(|(kind, _)| *kind == Kind::Agent);
+        let malformed = malformed.find(|(_, each)| each.reference.as_ref() == Some(&agent));
+        let malformed = malformed.map(|(_, each)| each.reason.clone());
+        SwitchObservation { switch: switch.reference.clone(), report, malformed }
     });
     Observations { unread: None, switches: switches.collect() }
 }

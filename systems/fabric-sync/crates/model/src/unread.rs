@@ -31,7 +31,7 @@ pub enum UnreadCause {
     FilterIgnored,
     /// The server lacks what this program needs before it can read anything: a version, custom fields.
     NotPrepared,
-    /// It has more objects than this program reads.
+    /// It has more objects, or larger ones, than this program reads.
     TooLarge,
 }
 
@@ -104,7 +104,7 @@ impl fmt::Display for UnreadCause {
             Self::Unsettled => "it kept changing while it was read",
             Self::FilterIgnored => "the server ignored the filter",
             Self::NotPrepared => "the server is not prepared",
-            Self::TooLarge => "it has too many objects",
+            Self::TooLarge => "it is larger than what is read",
         })
     }
 }

@@ -95,7 +95,8 @@ async fn main() {
             break;
         }
         let start = Instant::now();
-        let options = RunOptions { message: "example", now, may_write: &|| Permit::Granted };
+        let options =
+            RunOptions { message: "example", now, may_write: &|| Permit::Granted, is_outdated: &|| false };
         let applied = netbox.apply(&plan, &inventory, &options, &mut |_, _| {}).await;
         let written = applied.outcomes.iter().filter(|outcome| **outcome == Outcome::Written).count();
         println!("  {written} of {} written in {:.2?}", plan.changes.len(), start.elapsed());

@@ -241,7 +241,7 @@ impl NetBox {
             difference(KEY_FIELD, FieldValue::Text(candidate.object.key.clone())),
             difference(SOURCE_FIELD, source),
         ];
-        let options = RunOptions { message, now: jiff::Timestamp::now(), may_write };
+        let options = RunOptions { message, now: jiff::Timestamp::now(), may_write, is_outdated: &|| false };
         let place = (&candidate.object, candidate.id);
         match self.update_one(place, None, &differences, &|_| None, &options).await {
             Ok(_) => Ok(AdoptionOutcome::Adopted),

@@ -24,6 +24,8 @@ pub struct RunOptions<'a> {
     pub now: Timestamp,
     /// Asked immediately before each write is sent: whether this instance may still write.
     pub may_write: &'a MayWrite<'a>,
+    /// Whether something happened at the source since the plan was made: then nothing is deleted by it, or marked.
+    pub is_outdated: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// What came of a change.
@@ -45,6 +47,8 @@ pub enum Outcome {
     NotTried,
     /// It was not tried, because this instance may not write any more.
     MayNotWrite,
+    /// It was not tried, because something happened at the source since the plan was made: compare anew.
+    Outdated,
 }
 
 /// What came of a plan.
@@ -156,7 +160,7 @@ impl<'a> Run<'a> {
                 self.stopped = Some(Outcome::NotTried);
                 self.fail(change);
             }
-            Outcome::MayNotWrite => self.stopped = Some(Outcome::MayNotWrite),
+            Outcome::MayNotWrite | Outcome::Outdated => self.stopped = Some(outcome.clone()),
             outcome => {
                 tracing::debug!(object = %change.object, ?outcome, "a change was not made");
                 self.fail(change);
@@ -182,6 +186,13 @@ impl<'a> Run<'a> {
     fn obstacle(&self, change: &Change) -> Option<Outcome> {
         if let Some(stopped) = &self.stopped {
             return Some(stopped.clone());
+        }
+        let is_for_want_of_a_source = matches!(
+            change.action,
+            Action::Mark { .. } | Action::Delete { reason: DeleteReason::SourceGone, .. }
+        );
+        if is_for_want_of_a_source && (self.options.is_outdated)() {
+            return Some(Outcome::Outdated);
         }
         // A cable makes way only for one that can come.
         let successor = match &change.action {
@@ -306,6 +317,10 @@ impl<'a> Run<'a> {
                 let (created, inventory) = (&self.created, self.inventory);
                 let numbers: &Numbers<'_> =
                     &|identity| created.get(identity).copied().or_else(|| inventory.number(identity));
+                let mut needed = differences.iter().flat_map(|each| each.desired.references());
+                if let Some(missing) = needed.find(|identity| numbers(identity).is_none()) {
+                    return Err(Undone::Otherwise(Outcome::Skipped(missing.clone())));
+                }
                 let compared = inventory.find_id(object.kind, id);
                 let updated =
                     self.netbox.update_one((object, id), compared, differences, numbers, options).await?;

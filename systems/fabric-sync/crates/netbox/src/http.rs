@@ -112,6 +112,25 @@ impl NetBox {
             .await
     }
 
+    /// Reads one object before it is written: a token that is not accepted any more is nothing that lies with the object.
+    pub(crate) async fn get_one(&self, path: &str) -> Result<Answer, NetBoxError> {
+        match self.get(path, &[]).await {
+            Err(error) => Err(self.ask_for_token(error).await),
+            done => done,
+        }
+    }
+
+    /// NetBox answers 403 both to a token that is not accepted and to one that does not suffice: which of them it was.
+    async fn ask_for_token(&self, error: NetBoxError) -> NetBoxError {
+        match error {
+            NetBoxError::Forbidden(_) => match self.read_status().await {
+                Err(NetBoxError::Unauthenticated) => NetBoxError::Unauthenticated,
+                _ => error,
+            },
+            error => error,
+        }
+    }
+
     /// Writes. Tried again only where it certainly was not carried out, and sent only on a permit that is asked for each time.
     pub(crate) async fn write(
         &self,
@@ -123,11 +142,7 @@ impl NetBox {
     ) -> Result<Answer, NetBoxError> {
         let request = Request { method, path, query: &[], body: Some(body), if_match, may_write };
         match self.request(&request).await {
-            // NetBox answers so both to a token that is not accepted and to one that does not suffice.
-            Err(error @ NetBoxError::Forbidden(_)) => match self.read_status().await {
-                Err(NetBoxError::Unauthenticated) => Err(NetBoxError::Unauthenticated),
-                _ => Err(error),
-            },
+            Err(error) => Err(self.ask_for_token(error).await),
             done => done,
         }
     }
@@ -290,6 +305,8 @@ fn said(headers: &HeaderMap, bytes: &[u8]) -> String {
         Ok(other) => other.to_string(),
         Err(_) => format!("an answer of {} bytes that is not JSON", bytes.len()),
     };
+    // It goes into the log, of which it must not make lines of its own.
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut short: String = text.chars().take(MAX_TEXT).collect();
     if short.len() < text.len() {
         short.push('…');
@@ -339,4 +356,16 @@ fn tls(options: &Options) -> Result<rustls::ClientConfig, ConfigError> {
         .map_err(|error| ConfigError::Client(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_netbox_says_makes_no_line_of_a_log() {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let text = said(&headers, br#"{"detail": "x\n2026-12-03T00:00:00Z  INFO wrote\u001b[2J"}"#);
+        assert_eq!(text, "x 2026-12-03T00:00:00Z  INFO wrote [2J");
+    }
 }

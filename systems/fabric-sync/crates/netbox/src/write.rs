@@ -36,7 +36,7 @@ pub(crate) enum Creation {
 impl NetBox {
     /// Reads one object of `kind`.
     pub(crate) async fn read_one(&self, kind: ObjectKind, id: u64) -> Result<Fresh, NetBoxError> {
-        let answer = self.get(&format!("{}/{id}/", kind.path()), &[]).await?;
+        let answer = self.get_one(&format!("{}/{id}/", kind.path())).await?;
         let etag = answer.etag.ok_or_else(|| {
             NetBoxError::WrongShape(
                 "there is no ETag, so that no write is safe; NetBox 4.6 or later is needed".into(),
@@ -129,7 +129,8 @@ impl NetBox {
                 }
                 let numbers =
                     keys.iter().map(|key| found.iter().find(|(found, _)| found == key).map(|(_, id)| *id));
-                numbers.collect::<Option<Vec<_>>>().ok_or(error)
+                // All or none are made: where somebody else made some of them, and NetBox failed, ours are none.
+                numbers.collect::<Option<Vec<_>>>().ok_or_else(|| error.not_landed())
             }
             Err(error) => Err(error),
         }
@@ -147,10 +148,9 @@ impl NetBox {
     ) -> Result<Actual, NetBoxError> {
         let mut body = Map::new();
         for difference in differences {
-            difference
-                .desired
-                .write(&difference.field, numbers, &mut body)
-                .map_err(|missing| NetBoxError::Refused(format!("{missing} is not there")))?;
+            // Who updates has looked whether all that it names is there.
+            let written = difference.desired.write(&difference.field, numbers, &mut body);
+            written.map_err(|_| NetBoxError::Stale)?;
         }
         let body = with_message(body, options.message);
         let path = format!("{}/{id}/", object.kind.path());

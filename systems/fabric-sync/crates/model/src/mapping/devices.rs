@@ -1,21 +1,26 @@
 //! Switches and servers: devices with their types and roles, management and loopback interfaces, addresses. Switch groups are kept
 //! on the devices of their members.
 
-use super::names::{address, slug};
+use super::names::{address, local_name, slug};
 use super::{ASN, Draft, Mapper, reference, text};
 use crate::desired::ProblemKind;
 use crate::netbox::{FieldValue, Identity, ObjectKind};
 use crate::source::spec::{Server, Spec, Switch};
 use crate::source::{Kind, SourceRef};
+use ipnet::IpNet;
+use std::collections::BTreeSet;
 
 /// What servers are, as NetBox calls it, where their profile is not named.
 const SERVER: &str = "server";
+/// The path of the fabric's own VRF.
+const UNDERLAY: &str = "underlay";
 
 pub(super) fn map(mapper: &mut Mapper<'_>) {
+    let shared = find_shared_vteps(mapper);
     for kind in [Kind::Switch, Kind::Server] {
         for object in mapper.objects_of(kind) {
             let mapped = match &object.spec {
-                Spec::Switch(switch) => map_switch(mapper, &object.reference, switch),
+                Spec::Switch(switch) => map_switch(mapper, &object.reference, switch, &shared),
                 Spec::Server(server) => map_server(mapper, &object.reference, server),
                 _ => Ok(()),
             };
@@ -26,7 +31,30 @@ pub(super) fn map(mapper: &mut Mapper<'_>) {
     }
 }
 
-fn map_switch(mapper: &mut Mapper<'_>, source: &SourceRef, switch: &Switch) -> Result<(), ProblemKind> {
+/// The VTEP addresses that several switches have: the Fabric gives the two of an MCLAG pair one (its `HydrationValidation`), and NetBox takes
+/// an address twice in a VRF only in a role such as anycast.
+fn find_shared_vteps<'a>(mapper: &Mapper<'a>) -> BTreeSet<&'a str> {
+    let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
+    for object in mapper.objects_of(Kind::Switch) {
+        let Spec::Switch(switch) = &object.spec else { continue };
+        if let Some(vtep) = switch.vtep_ip.as_deref().filter(|vtep| !seen.insert(host_of(vtep))) {
+            shared.insert(host_of(vtep));
+        }
+    }
+    shared
+}
+
+/// An address as it is written, without its prefix length.
+fn host_of(address: &str) -> &str {
+    address.split_once('/').map_or(address, |(host, _)| host)
+}
+
+fn map_switch(
+    mapper: &mut Mapper<'_>,
+    source: &SourceRef,
+    switch: &Switch,
+    shared_vteps: &BTreeSet<&str>,
+) -> Result<(), ProblemKind> {
     let needed = |field: &str, value: &Option<String>| {
         value.clone().filter(|value| !value.is_empty()).ok_or_else(|| ProblemKind::FieldMissing(field.into()))
     };
@@ -47,7 +75,9 @@ fn map_switch(mapper: &mut Mapper<'_>, source: &SourceRef, switch: &Switch) -> R
     // Zero is how a number that is not set is written.
     let asn = switch.asn.filter(|asn| *asn != 0);
     let management = mapper.own(ObjectKind::IpAddress, &format!("{}/management", device_path(source)));
-    let has_management = addresses.iter().any(|(path, _)| *path == "management");
+    // NetBox has a field of its own for one of IPv6, which is not declared.
+    let has_management =
+        addresses.iter().any(|(path, address)| *path == "management" && matches!(address, IpNet::V4(_)));
     let mut device = draft_device(mapper, source, &profile, &role, &[Kind::Switch, Kind::SwitchGroup])
         .with("description", text(&switch.description))
         .with("serial", text(&switch.boot.serial))
@@ -84,7 +114,13 @@ fn map_switch(mapper: &mut Mapper<'_>, source: &SourceRef, switch: &Switch) -> R
         )?;
         for (path, address) in of_interface {
             let identity = mapper.own(ObjectKind::IpAddress, &format!("{}/{path}", device_path(source)));
-            let role = if is_management { FieldValue::Empty } else { text("loopback") };
+            let is_shared = *path == "vtep"
+                && switch.vtep_ip.as_deref().is_some_and(|vtep| shared_vteps.contains(host_of(vtep)));
+            let role = match (is_management, is_shared) {
+                (true, _) => FieldValue::Empty,
+                (false, true) => text("anycast"),
+                (false, false) => text("loopback"),
+            };
             mapper.put(
                 Draft::new(identity, Some(source), &[Kind::Switch])
                     .with("address", text(&address.to_string()))
@@ -130,7 +166,7 @@ fn draft_device(
     let _ = mapper.put(draft);
     let role = put_shared(mapper, ObjectKind::DeviceRole, role, &slug(role));
     Draft::new(device_identity(mapper, source), Some(source), needs)
-        .with("name", text(&source.name))
+        .with("name", text(&local_name(&source.namespace, &source.name)))
         .with("site", reference(&site))
         .with("device_type", reference(&device_type))
         .with("role", reference(&role))
@@ -165,7 +201,14 @@ pub(super) fn put_asn(mapper: &mut Mapper<'_>, asn: u32, needs: &[Kind]) -> Resu
 
 /// The VRF of the fabric's own addresses: two fabrics may number theirs alike.
 pub(super) fn underlay(mapper: &Mapper<'_>) -> Identity {
-    mapper.own(ObjectKind::Vrf, "underlay")
+    mapper.own(ObjectKind::Vrf, UNDERLAY)
+}
+
+/// Whether that is what [`underlay`] is called, in whichever fabric: it stands for no object of the source, and is wanted as long as one has
+/// an address.
+pub(crate) fn is_underlay(identity: &Identity) -> bool {
+    let path = identity.key.split_once('/').map(|(_, path)| path);
+    identity.kind == ObjectKind::Vrf && path == Some(UNDERLAY)
 }
 
 /// Makes [`underlay`].

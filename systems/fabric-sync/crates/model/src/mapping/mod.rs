@@ -16,6 +16,7 @@ use crate::desired::{Desired, DesiredObject, Kinds, Problem, ProblemKind, Unrepr
 use crate::netbox::{FabricName, FieldValue, Identity, ObjectKind};
 use crate::source::{Kind, Snapshot, SourceList, SourceObject, SourceRef};
 use connections::Wiring;
+pub(crate) use devices::is_underlay;
 pub use names::slug;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -220,7 +220,8 @@ fn map_subnet(
         mapper.put(range)?;
     }
     if has_vlan {
-        let name = format!("{}-{name}", mapper.fabric.name);
+        // Neither side can have an underscore: no two fabrics make one name.
+        let name = format!("{}_{name}", mapper.fabric.name);
         let l2vpn = mapper.own(ObjectKind::L2vpn, &path);
         let mut draft_l2vpn = Draft::new(l2vpn.clone(), Some(source), &[Kind::VPC, Kind::Agent])
             .with("name", text(&name))

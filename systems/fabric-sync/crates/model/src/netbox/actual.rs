@@ -4,6 +4,7 @@ use super::custom_fields::{
     ASN_FIELD, KEY_FIELD, PAUSE_TAG, PROTECT_TAG, SOURCE_FIELD, SPEC_FIELD, TOMBSTONE_FIELD,
 };
 use super::{FieldValue, Identity, ObjectKind};
+use crate::source::SourceRef;
 use serde_json::{Map, Value};
 
 /// An object that is there.
@@ -89,6 +90,11 @@ impl Actual {
     /// The source object that it stands for, as it was written down.
     pub fn source(&self) -> Option<&str> {
         self.custom_field(SOURCE_FIELD).as_str()
+    }
+
+    /// The same, if it is the name of one.
+    pub fn source_ref(&self) -> Option<SourceRef> {
+        self.source().and_then(|source| source.parse().ok())
     }
 
     /// Its identity, if it bears a key.

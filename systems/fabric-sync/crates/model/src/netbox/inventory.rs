@@ -51,8 +51,11 @@ impl Inventory {
         let list = match list {
             Ok(mut objects) => {
                 objects.retain(|object| object.kind == kind && object.key.is_some());
-                let keys = objects.iter().enumerate();
-                let mut keys = keys.filter_map(|(at, object)| Some((object.key.clone()?, at))).collect();
+                // Of two with one key the older one is ours: what refers to it has referred to it for longer.
+                let mut keys: HashMap<String, usize> = HashMap::new();
+                for (at, object) in objects.iter().enumerate().rev() {
+                    keys.extend(object.key.clone().map(|key| (key, at)));
+                }
                 // Manufacturers' slugs are part of other keys.
                 if kind.is_shared() && kind != ObjectKind::Manufacturer {
                     add_names(&mut keys, &objects);

@@ -2,11 +2,13 @@
 
 use super::arrangement::arrange;
 use super::deletion;
+use super::limits::Limits;
 use super::replacement::is_rewired;
 use super::{Action, Change, DeleteReason, HeldChange, HoldReason, Intent, Plan, Policy, Quarantine};
 use crate::comparison::{Compared, Comparison, Difference, Status};
 use crate::desired::{DesiredObject, is_late};
-use crate::netbox::{FabricName, FieldValue, Identity, Inventory, ObjectKind};
+use crate::netbox::{Actual, FabricName, FieldValue, Identity, Inventory, ObjectKind};
+use crate::source::SourceRef;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -25,6 +27,7 @@ impl Plan {
             comparison,
             inventory,
             policy,
+            limits: Limits::new(comparison, inventory, policy),
             quarantine,
             now,
             extra: comparison
@@ -40,6 +43,7 @@ impl Plan {
                 .filter_map(|compared| Some((compared.id?, compared)))
                 .collect(),
             available: HashSet::new(),
+            withdrawn: HashSet::new(),
             freed: HashSet::new(),
             writes: Vec::new(),
             late: Vec::new(),
@@ -62,31 +66,38 @@ impl Plan {
         builder.decide_all(&order[..cables]);
         builder.decide_cables(&order[cables..further]);
         builder.decide_all(&order[further..]);
-        let deletions = deletion::decide(comparison, inventory, policy, quarantine, &builder.writes, now);
+        let deletions =
+            deletion::decide(comparison, inventory, &builder.limits, quarantine, &builder.writes, now);
+        let arranged = arrange(std::mem::take(&mut builder.writes), comparison, inventory, quarantine, now);
+        builder.writes = arranged.writes;
+        builder.held.extend(arranged.held);
+        builder.release_addresses();
+        builder.check_late();
         let Builder { writes, late, mut held, .. } = builder;
-        let arranged = arrange(writes, comparison, inventory, quarantine, now);
-        held.extend(arranged.held);
         held.extend(deletions.held);
-        let changes = [arranged.writes, late, deletions.marks, deletions.deletes].concat();
+        let changes = [writes, late, deletions.marks, deletions.deletes].concat();
         Self::seal(fabric.clone(), changes, held, comparison.desired.problems.clone())
     }
 }
 
 pub(super) struct Builder<'a> {
-    comparison: &'a Comparison,
+    pub(super) comparison: &'a Comparison,
     pub(super) inventory: &'a Inventory,
     policy: &'a Policy,
-    quarantine: &'a Quarantine,
-    now: Timestamp,
+    limits: Limits<'a>,
+    pub(super) quarantine: &'a Quarantine,
+    pub(super) now: Timestamp,
     pub(super) extra: HashMap<(ObjectKind, u64), &'a Compared>,
     /// Our cables that leave their present ports in this plan.
     pub(super) rewired: HashMap<u64, &'a Compared>,
     /// What will be there beside what is there by its key.
     available: HashSet<Identity>,
+    /// What is there, but not where those need it that come later.
+    pub(super) withdrawn: HashSet<Identity>,
     /// Cables that are deleted before others take their ports.
     pub(super) freed: HashSet<u64>,
     pub(super) writes: Vec<Change>,
-    late: Vec<Change>,
+    pub(super) late: Vec<Change>,
     pub(super) held: Vec<HeldChange>,
 }
 
@@ -102,11 +113,20 @@ impl Builder<'_> {
         let intent = if compared.status == Status::Missing { Intent::Create } else { Intent::Update };
         let accepted = self.accept(compared, desired);
         if let Err(reason) = accepted {
-            let (object, source) = (compared.object.clone(), compared.source.clone());
-            self.held.push(HeldChange { object, source, intent, reason });
+            self.hold(compared.object.clone(), compared.source.clone(), intent, reason);
             return false;
         }
         true
+    }
+
+    pub(super) fn hold(
+        &mut self,
+        object: Identity,
+        source: Option<SourceRef>,
+        intent: Intent,
+        reason: HoldReason,
+    ) {
+        self.held.push(HeldChange { object, source, intent, reason });
     }
 
     fn accept(&mut self, compared: &Compared, desired: &DesiredObject) -> Result<(), HoldReason> {
@@ -115,6 +135,11 @@ impl Builder<'_> {
             compared.source.as_ref().is_some_and(|source| self.comparison.desired.paused.contains(source));
         if paused_source || actual.is_some_and(|actual| actual.paused) {
             return Err(HoldReason::Paused);
+        }
+        let before =
+            actual.and_then(Actual::source_ref).filter(|source| compared.source.as_ref() != Some(source));
+        if before.is_some_and(|source| self.policy.told.contains(&source)) {
+            return Err(HoldReason::AwaitsLook);
         }
         let early = desired.fields.iter().filter(|(field, _)| !is_late(compared.object.kind, field));
         let needed = early.clone().flat_map(|(_, value)| value.references());
@@ -130,6 +155,7 @@ impl Builder<'_> {
             make(Action::Create { fields })
         };
         let (mut freed, mut changes) = (Vec::new(), Vec::new());
+        let mut withheld = None;
         match (&compared.status, compared.id) {
             (Status::Differs(differences), Some(id)) => {
                 if is_rewired(differences) {
@@ -142,7 +168,9 @@ impl Builder<'_> {
                     }
                     changes.push(create());
                 } else {
-                    let differences = differences.iter().cloned();
+                    let reason = |each: &Difference| self.limits.judge_loss(compared, each);
+                    withheld = differences.iter().find_map(reason);
+                    let differences = differences.iter().filter(|each| reason(each).is_none()).cloned();
                     let (late, early): (Vec<_>, Vec<_>) =
                         differences.partition(|each| is_late(compared.object.kind, &each.field));
                     if !early.is_empty() {
@@ -150,6 +178,9 @@ impl Builder<'_> {
                     }
                     if !late.is_empty() {
                         changes.push(make(Action::Update { id: Some(id), differences: late }));
+                    }
+                    if let Some(reason) = withheld.take_if(|_| changes.is_empty()) {
+                        return Err(reason);
                     }
                 }
             }
@@ -185,6 +216,9 @@ impl Builder<'_> {
         if let Some(entry) = all.find_map(|change| self.quarantine.hold(change, self.now)) {
             return Err(HoldReason::Quarantined(entry.clone()));
         }
+        if let Some(reason) = withheld {
+            self.hold(compared.object.clone(), compared.source.clone(), Intent::Update, reason);
+        }
         self.available.insert(compared.object.clone());
         self.freed.extend(freed.iter().filter_map(deletion::deleted).map(|(_, id)| id));
         for change in freed.into_iter().chain(changes) {
@@ -195,8 +229,24 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// Holds back the late steps that name what is not there even then: it is decided after what names it.
+    fn check_late(&mut self) {
+        for change in std::mem::take(&mut self.late) {
+            let Action::Update { differences, .. } = &change.action else { continue };
+            let mut needed = differences.iter().flat_map(|each| each.desired.references());
+            let missing = needed.find(|identity| !self.is_available(identity)).cloned();
+            match missing {
+                None => self.late.push(change),
+                Some(missing) => {
+                    self.hold(change.object, change.source, Intent::Update, HoldReason::Needs(missing));
+                }
+            }
+        }
+    }
+
     fn is_available(&self, identity: &Identity) -> bool {
-        self.inventory.number(identity).is_some() || self.available.contains(identity)
+        let is_there = self.inventory.number(identity).is_some() || self.available.contains(identity);
+        is_there && !self.withdrawn.contains(identity)
     }
 }
 

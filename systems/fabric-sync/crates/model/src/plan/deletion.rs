@@ -1,13 +1,12 @@
 //! What is deleted, what is marked for it, and what is held back: tombstone, grace, ceiling, protection; nothing on a list that was not
 //! read whole, nothing that others still refer to.
 
-use super::{Action, Change, DeleteReason, HeldChange, HoldReason, Intent, Policy, Quarantine};
+use super::limits::{Limits, Verdict};
+use super::{Action, Change, DeleteReason, HeldChange, HoldReason, Intent, Quarantine};
 use crate::comparison::{Compared, Comparison, Status};
-use crate::netbox::{Actual, Inventory, ObjectKind, TOMBSTONE_FIELD};
-use crate::source::SourceRef;
+use crate::netbox::{Actual, Inventory, ObjectKind};
 use jiff::Timestamp;
-use serde_json::Value;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 pub(super) struct Deletions {
     pub marks: Vec<Change>,
@@ -20,7 +19,7 @@ pub(super) struct Deletions {
 pub(super) fn decide(
     comparison: &Comparison,
     inventory: &Inventory,
-    policy: &Policy,
+    limits: &Limits<'_>,
     quarantine: &Quarantine,
     writes: &[Change],
     now: Timestamp,
@@ -39,7 +38,6 @@ pub(super) fn decide(
         let nested = actual.kind == ObjectKind::Interface && (has("parent") || has("lag"));
         (std::cmp::Reverse((actual.kind, nested && has("parent"), nested)), &compared.object)
     });
-    let limits = Limits::new(comparison, policy, &extras);
     let mut out = Deletions { marks: Vec::new(), deletes: Vec::new(), held: Vec::new() };
     let mut due = Vec::new();
     for (compared, actual) in extras {
@@ -123,77 +121,6 @@ fn foreign_cable(
     }
     let ours = inventory.find_id(ObjectKind::Cable, cable);
     Some(ours.map_or_else(|| format!("cable {cable} of somebody else"), describe))
-}
-
-enum Verdict {
-    Delete,
-    Mark,
-    Hold(HoldReason),
-}
-
-struct Limits<'a> {
-    comparison: &'a Comparison,
-    policy: &'a Policy,
-    ceiling: Option<HoldReason>,
-}
-
-impl<'a> Limits<'a> {
-    fn new(comparison: &'a Comparison, policy: &'a Policy, extras: &[(&Compared, &Actual)]) -> Self {
-        let deletable = extras.iter().filter(|(_, actual)| !actual.protected && !actual.paused);
-        let vanishing: BTreeSet<&SourceRef> =
-            deletable.filter_map(|(compared, _)| compared.source.as_ref()).collect();
-        let staying = comparison.desired.objects.iter().filter_map(|object| object.source.as_ref());
-        let of = staying.chain(vanishing.iter().copied()).collect::<BTreeSet<_>>().len();
-        let sources = vanishing.len();
-        let too_many = sources > policy.max_deletions
-            || sources * 100 > of * usize::from(policy.max_deletion_percent.min(100));
-        Self { comparison, policy, ceiling: too_many.then_some(HoldReason::Ceiling { sources, of }) }
-    }
-
-    fn judge(&self, compared: &Compared, actual: &Actual, now: Timestamp) -> Verdict {
-        let paused =
-            compared.source.as_ref().is_some_and(|source| self.comparison.desired.paused.contains(source));
-        if !self.comparison.is_whole() {
-            return Verdict::Hold(HoldReason::Incomplete);
-        }
-        if !self.policy.deletions {
-            return Verdict::Hold(HoldReason::DeletionsOff);
-        }
-        if actual.paused || paused {
-            return Verdict::Hold(HoldReason::Paused);
-        }
-        if actual.protected {
-            return Verdict::Hold(HoldReason::Protected);
-        }
-        if self.policy.confirmed {
-            return Verdict::Delete;
-        }
-        if let Some(kind) = compared.source.as_ref().map(|source| source.kind)
-            && self.comparison.empty_sources.contains(&kind)
-        {
-            return Verdict::Hold(HoldReason::EmptyKind(kind));
-        }
-        if let Some(reason) = &self.ceiling {
-            return Verdict::Hold(reason.clone());
-        }
-        if !self.policy.grace.is_positive() {
-            return Verdict::Delete;
-        }
-        match actual.custom_field(TOMBSTONE_FIELD) {
-            Value::String(text) if !text.is_empty() => match text.parse::<Timestamp>() {
-                Err(_) => Verdict::Hold(HoldReason::BadTombstone(text.clone())),
-                Ok(since) => {
-                    let until = since.checked_add(self.policy.grace).unwrap_or(Timestamp::MAX);
-                    if now >= until {
-                        Verdict::Delete
-                    } else {
-                        Verdict::Hold(HoldReason::Grace { since, until })
-                    }
-                }
-            },
-            _ => Verdict::Mark,
-        }
-    }
 }
 
 fn change(compared: &Compared, action: Action) -> Change {

@@ -2,8 +2,12 @@
 //! are the same, digest included.
 
 mod arrangement;
+mod belongings;
 mod build;
 mod deletion;
+mod handover;
+mod limits;
+mod loss;
 mod quarantine;
 mod replacement;
 
@@ -11,19 +15,19 @@ pub use quarantine::{Quarantine, QuarantineCause, QuarantineEntry};
 
 use crate::comparison::Difference;
 use crate::desired::Problem;
-use crate::netbox::{FabricName, FieldValue, Identity};
+use crate::netbox::{FabricName, FieldValue, Identity, ObjectKind};
 use crate::slot::unique_fields;
 use crate::source::{Kind, SourceRef};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 /// The format of plans on disk.
 pub const PLAN_FORMAT: u32 = 1;
 
-/// When an object that lost its source is deleted.
+/// When an object that lost its source is deleted, and when fields are emptied for want of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Whether anything is ever deleted.
@@ -37,6 +41,10 @@ pub struct Policy {
     /// Whether somebody looked at the deletions and confirmed them: neither the two limits above nor an empty kind nor the grace period
     /// hold them back then.
     pub confirmed: bool,
+    /// Sources of which watches told something since both sides were read whole: what that takes away waits until they are read again.
+    pub told: BTreeSet<SourceRef>,
+    /// Objects, by kind and NetBox's number, that were not seen marked for as long as the grace yet, whatever the clock says.
+    pub fresh_marks: HashSet<(ObjectKind, u64)>,
 }
 
 impl Default for Policy {
@@ -48,6 +56,8 @@ impl Default for Policy {
             max_deletions: 20,
             max_deletion_percent: 10,
             confirmed: false,
+            told: BTreeSet::new(),
+            fresh_marks: HashSet::new(),
         }
     }
 }
@@ -128,6 +138,8 @@ pub enum HoldReason {
         /// Until when.
         until: Timestamp,
     },
+    /// Its grace is over by the clock alone: it was not seen marked for that long.
+    FreshMark,
     /// What it bears as the time of its loss is no time.
     BadTombstone(String),
     /// So many source objects would vanish that somebody must confirm it.
@@ -139,12 +151,23 @@ pub enum HoldReason {
     },
     /// There is no object of this kind at all any more; somebody must confirm it.
     EmptyKind(Kind),
+    /// There is no object of this kind in this namespace any more; somebody must confirm it.
+    EmptyNamespace {
+        /// The kind.
+        kind: Kind,
+        /// The namespace.
+        namespace: String,
+    },
+    /// Only a watch says that nothing asks for it any more: both sides are read whole first.
+    AwaitsLook,
     /// Deletions are turned off.
     DeletionsOff,
     /// Deletions are turned off, and this cable would have to be deleted first: its own former one, or one that is in its way.
     ReplacementOff(Identity),
     /// Somebody tagged it against deletion.
     Protected,
+    /// It belongs to this device, which nothing asks for any more and which stays, because somebody tagged it.
+    BelongsTo(Identity),
     /// Somebody tagged it, or annotated its source, to be left alone.
     Paused,
     /// An object that stays refers to it.
@@ -284,6 +307,13 @@ fn hex_digest(value: &impl Serialize) -> String {
     Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+impl HoldReason {
+    /// Whether somebody's word is awaited: the only holds that neither time nor another's deed ends.
+    pub fn needs_confirmation(&self) -> bool {
+        matches!(self, Self::Ceiling { .. } | Self::EmptyKind(_) | Self::EmptyNamespace { .. })
+    }
+}
+
 impl fmt::Display for DeleteReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -301,6 +331,9 @@ impl fmt::Display for HoldReason {
             Self::Grace { since, until } => {
                 write!(f, "its source is gone since {since}; it is deleted after {until}")
             }
+            Self::FreshMark => f.write_str(
+                "its grace is over by the clock, but the service has not seen it marked for that long; it is deleted then",
+            ),
             Self::BadTombstone(text) => {
                 write!(f, "it says that its source is gone since {text:?}, which is no time")
             }
@@ -310,11 +343,18 @@ impl fmt::Display for HoldReason {
             Self::EmptyKind(kind) => {
                 write!(f, "the fabric has no {kind} at all any more; confirm that this is meant")
             }
+            Self::EmptyNamespace { kind, namespace } => {
+                write!(f, "namespace {namespace} has no {kind} any more; confirm that this is meant")
+            }
+            Self::AwaitsLook => {
+                f.write_str("only a watch says that nothing asks for it; both sides are read whole first")
+            }
             Self::DeletionsOff => f.write_str("deletions are turned off"),
             Self::ReplacementOff(cable) => {
                 write!(f, "deletions are turned off, and {cable} would have to be deleted first")
             }
             Self::Protected => f.write_str("it is tagged against deletion"),
+            Self::BelongsTo(device) => write!(f, "it belongs to {device}, which is tagged and stays"),
             Self::Paused => f.write_str("it is paused"),
             Self::StillReferenced { by } => write!(f, "{by} stays and refers to it"),
             Self::PortTaken { port, cable } => {

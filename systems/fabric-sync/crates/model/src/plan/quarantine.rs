@@ -43,6 +43,18 @@ pub struct QuarantineEntry {
     pub until: Timestamp,
 }
 
+impl QuarantineEntry {
+    /// Whether it is not tried yet at `now`. A time that is further away than any wait was told by a clock that was wrong.
+    pub fn is_waiting(&self, now: Timestamp) -> bool {
+        let longest = match self.cause {
+            QuarantineCause::Refused => MAX_WAIT,
+            QuarantineCause::Unanswered => UNANSWERED_WAIT,
+        };
+        let left = self.until.duration_since(now);
+        left.is_positive() && left <= longest
+    }
+}
+
 /// The changes that are not tried for a time, by object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quarantine {
@@ -107,7 +119,7 @@ impl Quarantine {
             // Whatever it is created as, it would be there twice.
             QuarantineCause::Unanswered => matches!(change.action, Action::Create { .. }),
         };
-        (now < entry.until && is_held).then_some(entry)
+        (entry.is_waiting(now) && is_held).then_some(entry)
     }
 
     /// Lets go of objects that no change concerns any more.

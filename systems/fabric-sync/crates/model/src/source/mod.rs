@@ -2,9 +2,11 @@
 
 mod kind;
 mod object;
+mod presence;
 mod snapshot;
 pub(crate) mod spec;
 
 pub use kind::{Kind, UnknownKind};
 pub use object::{Malformed, SourceObject, SourceRef};
+pub(crate) use presence::{Emptiness, Presence};
 pub use snapshot::{FurtherKinds, Snapshot, SourceList};

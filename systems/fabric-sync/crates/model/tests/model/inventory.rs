@@ -79,6 +79,7 @@ impl ModelNetBox {
                     let mut fields = self.objects[&(kind, id)].clone();
                     merge(&mut fields, body);
                     self.check(kind, Some(id), &fields);
+                    self.check_primary(kind, id, &fields);
                     self.objects.insert((kind, id), fields);
                 }
                 Action::Mark { id } => {
@@ -112,6 +113,21 @@ impl ModelNetBox {
             let other = self.cable_at(end).filter(|other| Some(*other) != own);
             assert_eq!(other, None, "two cables at interface {end}");
         }
+    }
+
+    /// An address stays with the device whose primary one it is.
+    fn check_primary(&self, kind: ObjectKind, id: u64, after: &Map<String, Value>) {
+        let device = |address: &Map<String, Value>| {
+            let interface = address.get("assigned_object_id").and_then(Value::as_u64)?;
+            self.objects.get(&(ObjectKind::Interface, interface))?.get("device")?.as_u64()
+        };
+        let (before, after) = (device(&self.objects[&(kind, id)]), device(after));
+        let holder = before.and_then(|device| self.objects.get(&(ObjectKind::Device, device)));
+        let is_primary = holder.is_some_and(|holder| holder.get("primary_ip4") == Some(&id.into()));
+        assert!(
+            kind != ObjectKind::IpAddress || !is_primary || before == after,
+            "address {id} is a primary one"
+        );
     }
 
     fn cable_at(&self, interface: u64) -> Option<u64> {

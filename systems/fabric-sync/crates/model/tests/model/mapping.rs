@@ -423,7 +423,7 @@ fn two_subnets_that_netbox_would_take_for_one_have_two_names_and_the_first_keeps
         let l2vpn = find(desired, ObjectKind::L2vpn, &format!("vpc/default/{path}")).fields["slug"].clone();
         (vlan, l2vpn)
     };
-    let usual = |name: &str| (text(name), text(&format!("lab-{name}")));
+    let usual = |name: &str| (text(name), text(&format!("lab_{name}")));
     let alone = map(std::slice::from_ref(&other));
     assert_eq!(names(&alone, "b-c/d"), usual("b-c-d"));
     let both = map(&[one.clone(), other]);
@@ -470,5 +470,65 @@ fn what_the_mapping_passes_over_for_what_stands_beside_it_is_told() {
         told.retain(|(path, _)| *path != "spec.external");
         told.sort_unstable();
         assert_eq!(told, expected.into_iter().map(|path| (path, true)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn no_two_fabrics_give_their_l2vpns_one_name() {
+    let slugs = |fabric: &str, vpc: &str| {
+        let fabric =
+            fabric_model::Fabric { name: fabric_model::FabricName::new(fabric).unwrap(), site: "Lab".into() };
+        let subnet = json!({"subnets": {"web": {"subnet": "10.0.0.0/24", "vlan": 1001}}});
+        let desired = map_fabric(&fabric, &snapshot(&specs(&[(Kind::VPC, vpc, subnet)])));
+        let l2vpns = desired.objects.iter().filter(|object| object.identity.kind == ObjectKind::L2vpn);
+        l2vpns.map(|l2vpn| (l2vpn.fields["name"].clone(), l2vpn.fields["slug"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(slugs("dc1", "edge-v"), [(text("dc1_edge-v-web"), text("dc1_edge-v-web"))]);
+    assert_eq!(slugs("dc1-edge", "v"), [(text("dc1-edge_v-web"), text("dc1-edge_v-web"))]);
+}
+
+#[test]
+fn an_address_of_ipv6_is_no_primary_one_of_ipv4() {
+    for (ip, is_primary) in [("172.30.0.1/21", true), ("2001:db8::1/64", false)] {
+        let spec = json!({"role": "spine", "profile": "box", "ip": ip});
+        let desired = map(&[(Kind::Switch, "leaf", spec)]);
+        let device = find(&desired, ObjectKind::Device, "default/leaf");
+        assert_eq!(device.fields["primary_ip4"] != FieldValue::Empty, is_primary, "{ip}");
+        assert_eq!(
+            find(&desired, ObjectKind::IpAddress, "default/leaf/management").fields["address"],
+            text(ip)
+        );
+    }
+}
+
+#[test]
+fn a_device_of_another_namespace_is_called_by_it() {
+    let mut snapshot = snapshot(&specs(&[]));
+    let metadata = json!({"name": "leaf", "namespace": "edge"});
+    snapshot.apply_object(
+        Kind::Switch,
+        json!({"metadata": metadata, "spec": {"role": "leaf", "profile": "box"}}),
+    );
+    let desired = map_fabric(&fabric(), &snapshot);
+    for (key, name) in [("default/leaf", "leaf"), ("edge/leaf", "edge/leaf")] {
+        assert_eq!(find(&desired, ObjectKind::Device, key).fields["name"], text(name));
+    }
+}
+
+#[test]
+fn a_vtep_that_two_switches_share_is_an_anycast_address() {
+    let switch =
+        |vtep: &str| json!({"role": "leaf", "profile": "box", "protocolIP": "172.30.8.1/32", "vtepIP": vtep});
+    for (other, role) in [("172.30.12.0/32", "anycast"), ("172.30.12.1/32", "loopback")] {
+        let desired =
+            map(&[(Kind::Switch, "leaf", switch("172.30.12.0/32")), (Kind::Switch, "spine", switch(other))]);
+        assert_eq!(desired.problems, []);
+        for device in ["leaf", "spine"] {
+            let role_of = |path: &str| {
+                find(&desired, ObjectKind::IpAddress, &format!("default/{device}/{path}")).fields["role"]
+                    .clone()
+            };
+            assert_eq!((role_of("vtep"), role_of("protocol")), (text(role), text("loopback")), "{other}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What agents report, beside the wiring.
 
-use crate::fabrics::{Specs, snapshot};
+use crate::fabrics::{Specs, fabric, snapshot};
 use fabric_model::observed::{AgentReport, Cabling, observe};
-use fabric_model::{Kind, Unread, UnreadCause};
+use fabric_model::{Comparison, Inventory, Kind, Unread, UnreadCause, map_fabric};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -76,4 +76,21 @@ fn without_the_agents_nothing_is_said() {
     seen.insert(Kind::Agent, Err(unread.clone()));
     let observations = observe(&seen);
     assert_eq!((observations.unread, observations.switches.len()), (Some((Kind::Agent, unread)), 0));
+}
+
+#[test]
+fn an_agent_that_cannot_be_understood_says_nothing_of_netbox_and_is_told() {
+    let mut snapshot =
+        snapshot(&[((Kind::Switch, "leaf".to_owned()), json!({"role": "leaf", "profile": "box"}))].into());
+    let metadata = json!({"name": "leaf", "namespace": "default"});
+    let status = json!({"lastAppliedGen": "seven"});
+    snapshot.insert(
+        Kind::Agent,
+        Ok(("1".into(), vec![json!({"metadata": metadata, "spec": {}, "status": status})])),
+    );
+    let observed = observe(&snapshot);
+    assert!(observed.switches[0].malformed.is_some() && observed.switches[0].report.is_none());
+    let desired = map_fabric(&fabric(), &snapshot);
+    let comparison = Comparison::new(desired, &snapshot, &Inventory::new());
+    assert_eq!((comparison.desired.problems.len(), comparison.counts().problems), (1, 0));
 }

@@ -27,6 +27,17 @@ fn a_refused_change_waits_longer_each_time_and_another_change_does_not_wait() {
 }
 
 #[test]
+fn a_wait_that_a_wrong_clock_told_is_over_when_the_clock_is_right() {
+    let object = Identity::new(ObjectKind::Device, "lab/default/x");
+    let change = Change { object, source: None, action: Action::Mark { id: 1 } };
+    let mut quarantine = Quarantine::default();
+    quarantine.record_refusal(&change, "no", now() + SignedDuration::from_hours(24 * 365 * 10));
+    assert_eq!(quarantine.hold(&change, now()), None);
+    quarantine.record_refusal(&change, "no", now());
+    assert!(quarantine.hold(&change, now()).is_some());
+}
+
+#[test]
 fn a_text_that_is_no_plan_is_refused_with_what_would_be_right() {
     for (text, word) in [("", "no plan"), ("{}", "no plan"), ("{\"format\": 99}", "format 99")] {
         let error = Plan::parse(text).unwrap_err().to_string();

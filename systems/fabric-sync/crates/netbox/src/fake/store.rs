@@ -164,6 +164,7 @@ impl Store {
         let message = body.get("changelog_message").and_then(Value::as_str).unwrap_or_default().to_owned();
         let written = self.merge(kind, before.clone(), body)?;
         self.check(kind, Some(id), &written)?;
+        self.check_reassignment(kind, id, &before, &written)?;
         if written != before {
             self.changes.push(message);
         }
@@ -302,6 +303,28 @@ impl Store {
             }
         }
         Ok(written)
+    }
+
+    /// An address stays with the device whose primary one it is.
+    fn check_reassignment(
+        &self,
+        kind: ObjectKind,
+        id: u64,
+        before: &Written,
+        after: &Written,
+    ) -> Result<(), Refusal> {
+        let device = |address: &Written| {
+            let interface = address.get("assigned_object_id").and_then(Value::as_u64)?;
+            self.objects.get(&(ObjectKind::Interface, interface))?.get("device")?.as_u64()
+        };
+        let holder = device(before).and_then(|device| self.objects.get(&(ObjectKind::Device, device)));
+        let is_primary = holder.and_then(|holder| holder.get("primary_ip4")?.as_u64()) == Some(id);
+        if kind == ObjectKind::IpAddress && is_primary && device(before) != device(after) {
+            let why =
+                "Cannot reassign IP address while it is designated as the primary IP for the parent object";
+            return refuse(json!({"assigned_object": [why]}));
+        }
+        Ok(())
     }
 
     fn check(&self, kind: ObjectKind, own: Option<u64>, written: &Written) -> Result<(), Refusal> {

@@ -9,6 +9,64 @@ use fabric_netbox::{NetBoxError, Outcome, RunOptions};
 use serde_json::json;
 
 #[tokio::test]
+async fn a_switch_that_is_replaced_under_another_name_takes_its_address_over() {
+    let mut bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    let mut objects = Objects::small();
+    let spine = objects.spec(Kind::Switch, "spine").clone();
+    objects.remove(Kind::Switch, "spine");
+    objects.put(Kind::Switch, "spine-new", spine);
+    for leaf in ["left", "right"] {
+        let link =
+            &mut objects.spec(Kind::Connection, &format!("spine--{leaf}"))["fabric"]["links"][0]["spine"];
+        link["port"] = json!(link["port"].as_str().unwrap().replace("spine/", "spine-new/"));
+    }
+    bench.policy.max_deletion_percent = 100;
+    bench.sync(&objects).await;
+    bench.wait(2);
+    bench.sync(&objects).await;
+    let (comparison, _) = bench.compare(&objects.snapshot(&[])).await;
+    assert_eq!(comparison.summary(), Summary::InSync, "{:#?}", comparison.counts());
+    let devices = bench.fake.objects(ObjectKind::Device);
+    let primary = |name: &str| {
+        devices.iter().find(|device| device["name"] == name).map(|device| &device["primary_ip4"])
+    };
+    assert!(primary("spine-new").is_some_and(|address| !address.is_null()));
+    assert_eq!(primary("spine"), None);
+}
+
+#[tokio::test]
+async fn an_address_goes_from_one_switch_to_another_that_has_none_yet() {
+    let bench = Bench::start().await;
+    let mut objects = Objects::small();
+    objects.spec(Kind::Switch, "left").as_object_mut().unwrap().remove("ip");
+    bench.sync(&objects).await;
+    let address = objects.spec(Kind::Switch, "spine").as_object_mut().unwrap().remove("ip").unwrap();
+    objects.spec(Kind::Switch, "left")["ip"] = address;
+    bench.sync(&objects).await;
+    let (comparison, _) = bench.compare(&objects.snapshot(&[])).await;
+    let (counts, waiting) = (comparison.counts(), "the management interface of the spine");
+    assert_eq!((counts.differs, counts.missing, counts.extra), (0, 0, 1), "{waiting}: {counts:?}");
+}
+
+#[tokio::test]
+async fn a_device_whose_address_is_not_there_waits_for_it_and_for_nothing_else() {
+    let bench = Bench::start().await;
+    bench.fake.fail(Fault::Status(403), Some("GET"), "ipam/vrfs/", 1);
+    let (plan, inventory) = bench.plan(&Objects::small().snapshot(&[])).await;
+    let applied = bench.apply(&plan, &inventory).await;
+    assert!(applied.is_complete(), "{:#?}", applied.outcomes);
+    let held = plan.held.iter().filter(|held| held.object.kind == ObjectKind::Device);
+    let held: Vec<_> = held.map(|held| &held.reason).collect();
+    assert_eq!(held.len(), 3);
+    let is_address = |reason: &&HoldReason| matches!(reason, HoldReason::Needs(needed) if needed.kind == ObjectKind::IpAddress);
+    assert!(held.iter().all(is_address), "{held:#?}");
+    bench.sync(&Objects::small()).await;
+    let (comparison, _) = bench.compare(&Objects::small().snapshot(&[])).await;
+    assert_eq!(comparison.summary(), Summary::InSync);
+}
+
+#[tokio::test]
 async fn everything_is_created_and_a_second_run_writes_nothing() {
     let bench = Bench::start().await;
     let objects = Objects::small();
@@ -493,7 +551,8 @@ async fn no_write_begins_once_this_instance_may_not() {
     let (plan, inventory) = bench.plan(&Objects::small().snapshot(&[])).await;
     let before = bench.netbox.request_counts().writes;
     let may_write = || granted_if(bench.netbox.request_counts().writes - before < 3);
-    let options = RunOptions { message: "run 1", now: bench.now, may_write: &may_write };
+    let options =
+        RunOptions { message: "run 1", now: bench.now, may_write: &may_write, is_outdated: &|| false };
     let applied = bench.netbox.apply(&plan, &inventory, &options, &mut |_, _| {}).await;
     assert_eq!(bench.netbox.request_counts().writes - before, 3);
     assert_eq!(applied.outcomes.last(), Some(&Outcome::MayNotWrite));

@@ -167,6 +167,156 @@ async fn an_empty_kind_and_too_many_vanishing_sources_need_confirmation() {
 }
 
 #[tokio::test]
+async fn fields_are_not_emptied_for_a_kind_that_is_empty_before_somebody_confirms_it() {
+    let mut bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    for (kind, objects) in [(Kind::VPCAttachment, 3), (Kind::VPCPeering, 1), (Kind::ExternalPeering, 1)] {
+        let mut without = Objects::small();
+        without.0.retain(|(of, _), _| *of != kind);
+        // A change beside it does not wait.
+        without.spec(Kind::Server, "one")["description"] = json!(format!("without {kind}"));
+        let plan = bench.sync(&without).await;
+        assert_eq!(
+            plan.changes.iter().map(|change| change.object.kind).collect::<Vec<_>>(),
+            [ObjectKind::Device]
+        );
+        assert!(!plan.held.is_empty(), "{kind}");
+        assert!(plan.held.iter().all(|held| held.reason == HoldReason::EmptyKind(kind)), "{:#?}", plan.held);
+        let held: std::collections::BTreeSet<_> = plan.held.iter().map(|held| &held.object).collect();
+        assert_eq!(held.len(), plan.held.len(), "each object once");
+
+        bench.policy.confirmed = true;
+        let (plan, _) = bench.plan(&without.snapshot(&[])).await;
+        assert_eq!((plan.changes.len() >= objects, plan.held.len()), (true, 0), "{:#?}", plan.changes);
+        bench.policy.confirmed = false;
+    }
+    // One of several is no empty kind.
+    let mut objects = Objects::small();
+    objects.remove(Kind::VPCAttachment, "red--two");
+    let plan = bench.sync(&objects).await;
+    assert!(plan.changes.iter().any(|change| change.object.kind == ObjectKind::Interface));
+    assert!(plan.held.is_empty(), "{:#?}", plan.held);
+}
+
+#[tokio::test]
+async fn attachments_that_vanish_count_like_objects_that_vanish() {
+    let mut bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    let mut objects = Objects::small();
+    objects.remove(Kind::VPCAttachment, "red--two");
+    objects.remove(Kind::VPCAttachment, "blue--two");
+    for (limit, holds) in [(1, true), (2, false)] {
+        bench.policy.max_deletions = limit;
+        let (plan, _) = bench.plan(&objects.snapshot(&[])).await;
+        assert_eq!(plan.changes.is_empty(), holds, "{:#?}", plan.changes);
+        let is_ceiling = |held: &fabric_model::plan::HeldChange| {
+            matches!(held.reason, HoldReason::Ceiling { sources: 2, .. })
+        };
+        assert!(plan.held.iter().all(is_ceiling), "{:#?}", plan.held);
+        assert_eq!(plan.held.is_empty(), !holds);
+    }
+}
+
+#[tokio::test]
+async fn what_a_watch_alone_says_to_be_gone_takes_nothing_away() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    bench.sync(&Objects::small()).await;
+    let mut objects = Objects::small();
+    objects.put(Kind::Server, "bare", json!({}));
+    objects.put(Kind::VPCPeering, "other", json!({"permit": [{"red": {}, "blue": {}}]}));
+    bench.sync(&objects).await;
+    let gone = [
+        (Kind::VPCAttachment, "red--two"),
+        (Kind::VPCPeering, "other"),
+        (Kind::Server, "bare"),
+        (Kind::Connection, "two--pair"),
+    ];
+    for (kind, name) in gone {
+        let mut objects = objects.clone();
+        objects.remove(kind, name);
+        bench.policy.told = [fabric_model::SourceRef::new(kind, "default", name)].into();
+        let (plan, _) = bench.plan(&objects.snapshot(&[])).await;
+        assert!(plan.is_empty(), "{kind}: {:#?}", plan.changes);
+        assert!(
+            plan.held.iter().any(|held| held.reason == HoldReason::AwaitsLook),
+            "{kind}: {:#?}",
+            plan.held
+        );
+        bench.policy.told.clear();
+        assert!(!bench.plan(&objects.snapshot(&[])).await.0.is_empty(), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_by_a_plan_that_is_older_than_what_happened_at_the_source() {
+    let mut bench = Bench::start().await;
+    let mut objects = Objects::small();
+    objects.put(Kind::Server, "bare", json!({}));
+    bench.sync(&objects).await;
+    objects.remove(Kind::Server, "bare");
+    objects.spec(Kind::Server, "one")["description"] = json!("new");
+    for grace in [jiff::SignedDuration::from_hours(1), jiff::SignedDuration::ZERO] {
+        bench.policy.grace = grace;
+        let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
+        let options = fabric_netbox::RunOptions {
+            message: "run 1",
+            now: bench.now,
+            may_write: &|| fabric_netbox::Permit::Granted,
+            is_outdated: &|| true,
+        };
+        let applied = bench.netbox.apply(&plan, &inventory, &options, &mut |_, _| {}).await;
+        assert_eq!(applied.outcomes.last(), Some(&Outcome::Outdated));
+        let others = &applied.outcomes[..applied.outcomes.len() - 1];
+        assert!(others.iter().all(|outcome| *outcome == Outcome::Written), "{applied:?}");
+    }
+    let bare = device(&bench, "bare").unwrap();
+    assert_eq!(bare["custom_fields"]["fabric_sync_tombstone"], Value::Null);
+    assert_eq!(device(&bench, "one").unwrap()["description"], "new");
+}
+
+#[tokio::test]
+async fn the_fabric_s_own_vrf_goes_when_no_address_wants_it_any_more() {
+    let mut bench = Bench::start().await;
+    bench.policy.max_deletion_percent = 100;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    let mut objects = Objects::small();
+    objects.0.retain(|(kind, _), _| matches!(kind, Kind::Switch | Kind::SwitchGroup | Kind::Server));
+    bench.sync(&objects).await;
+    let vrfs = |bench: &Bench| bench.fake.objects(ObjectKind::Vrf).len();
+    assert_eq!(vrfs(&bench), 1);
+    for name in ["spine", "left", "right"] {
+        let spec = objects.spec(Kind::Switch, name).as_object_mut().unwrap();
+        spec.retain(|field, _| !["ip", "protocolIP"].contains(&field.as_str()));
+    }
+    for _ in 0..2 {
+        bench.sync(&objects).await;
+    }
+    let (comparison, _) = bench.compare(&objects.snapshot(&[])).await;
+    assert_eq!((comparison.summary(), vrfs(&bench)), (Summary::InSync, 0));
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_empty_of_a_kind_needs_confirmation() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    let mut objects = Objects::small();
+    for name in ["edge-one", "edge-two"] {
+        objects.put(Kind::Server, name, json!({}));
+        objects.0.get_mut(&(Kind::Server, name.into())).unwrap()["metadata"]["namespace"] = "edge".into();
+    }
+    bench.sync(&objects).await;
+    let (plan, _) = bench.plan(&Objects::small().snapshot(&[])).await;
+    assert!(plan.is_empty(), "{:#?}", plan.changes);
+    let reason = HoldReason::EmptyNamespace { kind: Kind::Server, namespace: "edge".into() };
+    assert_eq!(plan.held.iter().map(|held| &held.reason).collect::<Vec<_>>(), [&reason, &reason]);
+    objects.remove(Kind::Server, "edge-two");
+    assert_eq!(deletes(&bench.plan(&objects.snapshot(&[])).await.0), 1, "one of two");
+    bench.policy.confirmed = true;
+    assert_eq!(deletes(&bench.plan(&Objects::small().snapshot(&[])).await.0), 2);
+}
+
+#[tokio::test]
 async fn what_people_tagged_stays_and_so_does_what_it_needs() {
     let mut bench = Bench::start().await;
     bench.policy.grace = jiff::SignedDuration::ZERO;
@@ -371,4 +521,20 @@ async fn what_takes_the_place_of_a_renamed_source_takes_its_objects_over() {
         (&after["id"], &after["name"], &after["comments"]),
         (&before["id"], &json!("red-renamed"), &json!("kept"))
     );
+}
+
+#[tokio::test]
+async fn whoever_keeps_a_device_keeps_what_belongs_to_it() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    bench.sync(&Objects::small()).await;
+    let one = device(&bench, "one").unwrap()["id"].as_u64().unwrap();
+    assert!(bench.fake.change(ObjectKind::Device, one, json!({"tags": [{"slug": PROTECT_TAG}]})));
+    bench.policy.confirmed = true;
+    let (plan, _) = bench.plan(&without_server().snapshot(&[])).await;
+    // The port of the switch does not belong to it, but its cable stays.
+    assert_eq!(deletes(&plan), 0, "{:#?}", plan.changes);
+    let belongs = plan.held.iter().filter(|held| matches!(held.reason, HoldReason::BelongsTo(_)));
+    let belongs: Vec<_> = belongs.map(|held| held.object.kind).collect();
+    assert_eq!(belongs, [ObjectKind::Cable, ObjectKind::Interface]);
 }

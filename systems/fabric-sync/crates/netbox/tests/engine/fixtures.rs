@@ -194,7 +194,12 @@ impl Bench {
     }
 
     pub async fn apply(&self, plan: &Plan, inventory: &Inventory) -> Applied {
-        let options = RunOptions { message: "run 1", now: self.now, may_write: &|| Permit::Granted };
+        let options = RunOptions {
+            message: "run 1",
+            now: self.now,
+            may_write: &|| Permit::Granted,
+            is_outdated: &|| false,
+        };
         self.netbox.apply(plan, inventory, &options, &mut |_, _| {}).await
     }
 

@@ -19,7 +19,8 @@ async fn one_update() -> (Bench, Plan, Inventory) {
 }
 
 async fn apply(netbox: &NetBox, plan: &Plan, inventory: &Inventory, may_write: &MayWrite<'_>) -> Applied {
-    let options = RunOptions { message: "run 1", now: jiff::Timestamp::UNIX_EPOCH, may_write };
+    let options =
+        RunOptions { message: "run 1", now: jiff::Timestamp::UNIX_EPOCH, may_write, is_outdated: &|| false };
     netbox.apply(plan, inventory, &options, &mut |_, _| {}).await
 }
 

@@ -119,8 +119,12 @@ async fn apply_to(replay: &Replay, inventory: &Inventory, kind: ObjectKind, acti
         held: vec![],
         problems: vec![],
     };
-    let options =
-        RunOptions { message: "run 1", now: jiff::Timestamp::UNIX_EPOCH, may_write: &|| Permit::Granted };
+    let options = RunOptions {
+        message: "run 1",
+        now: jiff::Timestamp::UNIX_EPOCH,
+        may_write: &|| Permit::Granted,
+        is_outdated: &|| false,
+    };
     replay.netbox.apply(&plan, inventory, &options, &mut |_, _| {}).await
 }
 

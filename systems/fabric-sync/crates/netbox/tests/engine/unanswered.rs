@@ -2,7 +2,7 @@
 
 use crate::fixtures::{Bench, Objects};
 use fabric_model::plan::HoldReason;
-use fabric_model::{Action, ObjectKind, Plan, Status, UnknownReason};
+use fabric_model::{Action, Kind, ObjectKind, Plan, Status, UnknownReason};
 use fabric_netbox::fake::Fault;
 use fabric_netbox::{NetBoxError, Outcome};
 use jiff::SignedDuration;
@@ -29,7 +29,7 @@ async fn a_creation_that_was_not_answered_is_not_sent_again_while_netbox_may_be_
         let applied = bench.apply(&plan, &inventory).await;
         applied.record(&plan, &mut bench.quarantine, bench.now);
         // Neither as it was nor as something else.
-        objects.spec(fabric_model::Kind::VPC, "red")["description"] = "another".into();
+        objects.spec(Kind::VPC, "red")["description"] = "another".into();
         bench.pass(SignedDuration::from_secs(120));
         let (plan, _) = bench.plan(&objects.snapshot(&[])).await;
         let waiting: Vec<_> = plan
@@ -64,7 +64,12 @@ async fn twins_are_told_by_their_numbers() {
     bench.sync(&objects).await;
     let red = bench.fake.objects(ObjectKind::Vrf).into_iter().find(|vrf| vrf["name"] == "red").unwrap();
     let twin = bench.fake.duplicate(ObjectKind::Vrf, red["id"].as_u64().unwrap());
-    let (comparison, _) = bench.compare(&objects.snapshot(&[])).await;
+    let (comparison, inventory) = bench.compare(&objects.snapshot(&[])).await;
+    let identity = comparison
+        .objects
+        .iter()
+        .find(|compared| compared.id == red["id"].as_u64() && compared.object.kind == ObjectKind::Vrf);
+    assert_eq!(inventory.number(&identity.unwrap().object), red["id"].as_u64(), "the older one is ours");
     let told: Vec<_> = comparison
         .objects
         .iter()
@@ -90,6 +95,39 @@ async fn a_token_that_is_no_longer_accepted_is_held_against_no_object() {
     assert!(applied.outcomes.iter().all(|outcome| *outcome == failed || *outcome == untried), "{applied:?}");
     applied.record(&plan, &mut bench.quarantine, bench.now);
     assert_eq!(bench.quarantine.entries().count(), 0);
+}
+
+/// A deletion is read before it is sent, and what that is answered is no word on the object.
+#[tokio::test]
+async fn a_token_that_ends_before_deletions_is_held_against_no_object() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = SignedDuration::ZERO;
+    let mut objects = Objects::small();
+    objects.put(Kind::Server, "three", json!({}));
+    objects.put(Kind::Server, "four", json!({}));
+    bench.sync(&objects).await;
+    let (plan, inventory) = bench.plan(&Objects::small().snapshot(&[])).await;
+    assert_eq!(plan.changes.len(), 2);
+    bench.fake.set_token("another");
+    let applied = bench.apply(&plan, &inventory).await;
+    assert_eq!(applied.outcomes, [Outcome::Failed(NetBoxError::Unauthenticated), Outcome::NotTried]);
+    applied.record(&plan, &mut bench.quarantine, bench.now);
+    assert_eq!(bench.quarantine.entries().count(), 0);
+}
+
+/// As when two fabrics begin at once, and one is first with a shared object of a batch.
+#[tokio::test]
+async fn a_batch_that_netbox_failed_at_and_did_not_make_is_sent_one_by_one() {
+    let bench = Bench::start().await;
+    let objects = Objects::small();
+    let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
+    assert_eq!(creations(&plan, ObjectKind::DeviceRole), 3);
+    bench.fake.create(ObjectKind::DeviceRole, json!({"name": "spine", "slug": "spine"}));
+    bench.fake.fail(Fault::Status(500), Some("POST"), "dcim/device-roles/", 1);
+    let applied = bench.apply(&plan, &inventory).await;
+    let open = applied.outcomes.iter().filter(|outcome| **outcome != Outcome::Written).collect::<Vec<_>>();
+    assert_eq!(open, [&Outcome::AlreadyThere]);
+    assert_eq!(bench.fake.objects(ObjectKind::Device).len(), 5);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
-//! The machines that runs make for their trials, each written down before it is made and struck once it is removed: what a run
-//! that was killed left over is found by whoever comes next. Whose run still lives is locked.
+//! What runs make and remove again, the machines of their trials and the copies of the program on other machines: each is written
+//! down before it is made and struck once it is removed, so that what a run left over that was killed is found by whoever comes
+//! next. Whose run still lives is locked.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
@@ -13,14 +14,14 @@ use crate::disk;
 /// The longest note, in bytes.
 const MAX_NOTE: u64 = 1 << 20;
 
-/// A machine that is about to be made.
+/// What is about to be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Note {
     /// The version of what follows: 1.
     pub format: u32,
-    /// Its name.
-    pub machine: String,
+    /// Its name, which no other has.
+    pub name: String,
     /// The run it is made for.
     pub run: String,
     /// The process of that run.
@@ -41,7 +42,7 @@ pub struct LockedNote {
 }
 
 impl LockedNote {
-    /// The machine is removed.
+    /// It is removed.
     ///
     /// # Errors
     /// If the note cannot be.
@@ -53,9 +54,9 @@ impl LockedNote {
 /// What stands in the folder of notes.
 #[derive(Debug)]
 pub enum Standing {
-    /// The run of this machine lives.
+    /// Its run lives.
     Alive(Note),
-    /// It does not: whoever holds this is to remove the machine.
+    /// It does not: whoever holds this is to remove what was made.
     LeftOver(Note, LockedNote),
     /// This is no note, and why.
     Strange(PathBuf, String),
@@ -77,8 +78,8 @@ impl Notes {
     /// If it cannot be, or there is one of this name.
     pub fn write_down(&self, note: &Note) -> io::Result<LockedNote> {
         disk::create_private_dir_all(&self.0)?;
-        let path = self.0.join(format!("{}.json", note.machine));
-        let partial = self.0.join(format!("{}{}", note.machine, disk::PARTIAL));
+        let path = self.0.join(format!("{}.json", note.name));
+        let partial = self.0.join(format!("{}{}", note.name, disk::PARTIAL));
         let mut file = disk::private_file().write(true).create_new(true).open(&partial)?;
         let placed = (|| {
             // Before anybody can find it.

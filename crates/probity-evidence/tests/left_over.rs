@@ -1,4 +1,4 @@
-//! The notes of machines: alive while they are held, left over after; what is no note stays where it is.
+//! Notes of what is left over: alive while they are held, left over after; what is no note stays where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
@@ -7,16 +7,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use common::Scratch;
-use probity_evidence::machines::{Note, Notes, Standing};
+use probity_evidence::left_over::{Note, Notes, Standing};
 use probity_plan::units::Span;
 
-fn note(machine: &str) -> Note {
+fn note(name: &str) -> Note {
     Note {
         format: 1,
-        machine: machine.to_owned(),
+        name: name.to_owned(),
         run: "r".to_owned(),
         process: 7,
-        down: vec!["down".to_owned(), machine.to_owned()],
+        down: vec!["down".to_owned(), name.to_owned()],
         folder: PathBuf::from("/"),
         within: Span(Duration::from_secs(1)),
     }
@@ -25,7 +25,7 @@ fn note(machine: &str) -> Note {
 #[test]
 fn a_note_is_alive_while_it_is_held_and_left_over_after() {
     let folder = Scratch::new();
-    let notes = Notes::at(folder.0.join("state/machines"));
+    let notes = Notes::at(folder.0.join("state/left-over"));
     assert!(notes.read().unwrap().is_empty());
     let held = notes.write_down(&note("a")).unwrap();
     assert!(notes.write_down(&note("a")).is_err(), "one of this name is there");
